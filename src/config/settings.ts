@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import { BgAgentError } from '../task/errors.ts';
+
+/** Every setting of a deployment, its unit and its default, each defined once. */
+export const settingsSchema = z.strictObject({
+  host: z.string().default('127.0.0.1').describe('Address the API listens on.'),
+  port: z.number().int().min(0).max(65_535).default(7788).describe('Port of the API; 0 = any free one.'),
+  log_level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  default_agent: z
+    .string()
+    .default('command')
+    .describe('Agent of a task when neither task nor repository names one.'),
+  default_agent_command: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('Command line of the `command` agent when the repository has none.'),
+  allow_unsandboxed: z
+    .boolean()
+    .default(false)
+    .describe('Run agents without a sandbox where none can be had. Only for code you trust.'),
+  sandbox_egress: z
+    .array(z.string())
+    .default([])
+    .describe('Hosts that every agent may reach besides the defaults.'),
+  local_capacity: z
+    .number()
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('Sessions of the local backend at once; null = twice the cores.'),
+  max_active_per_user: z
+    .number()
+    .int()
+    .min(1)
+    .default(10)
+    .describe('Tasks of one user that may be active at once.'),
+  max_active_system: z
+    .number()
+    .int()
+    .min(1)
+    .default(1_000)
+    .describe('Tasks that may be active at once in the whole system.'),
+  queue_timeout_s: z
+    .number()
+    .int()
+    .min(1)
+    .default(86_400)
+    .describe('Longest wait in the queue before a task fails.'),
+  default_max_turns: z.number().int().min(1).max(500).default(100),
+  default_max_budget_usd: z
+    .number()
+    .min(0.01)
+    .max(100)
+    .nullable()
+    .default(5)
+    .describe('Budget of a task that names none; null = unlimited.'),
+  default_deadline_s: z
+    .number()
+    .int()
+    .min(10)
+    .max(172_800)
+    .default(28_800)
+    .describe('Longest run of a session.'),
+  hydration_timeout_s: z.number().int().min(1).default(120),
+  heartbeat_interval_s: z.number().min(0.1).default(30),
+  heartbeat_grace_s: z
+    .number()
+    .min(1)
+    .default(120)
+    .describe('Time after the start before the first heartbeat is due.'),
+  heartbeat_stale_s: z.number().min(1).default(240).describe('Age at which a heartbeat counts as lost.'),
+  safety_poll_s: z.number().min(1).default(300).describe('How often a waiting workflow looks for itself.'),
+  reconcile_interval_s: z.number().min(0.1).default(60),
+  cancel_grace_s: z
+    .number()
+    .min(0)
+    .default(30)
+    .describe('Time a runner gets to push what there is after a cancel.'),
+  start_attempts: z
+    .number()
+    .int()
+    .min(1)
+    .default(3)
+    .describe('Executions that are started for a task before it fails.'),
+  workspace_max_mb: z.number().min(1).default(10_240),
+  workspace_max_files: z.number().int().min(1).default(200_000),
+  agent_output_max_mb: z.number().min(0.1).default(16),
+  clone_timeout_s: z.number().int().min(1).default(1_800),
+  cache_max_mb: z
+    .number()
+    .min(1)
+    .default(20_480)
+    .describe('Size of all mirror caches; the least recently used go first.'),
+  failed_workspace_keep_s: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('How long the workspace of a failed task is kept for a look.'),
+  retention_days: z.number().min(1).default(90).describe('Days that ended tasks and their events are kept.'),
+});
+export type Settings = z.infer<typeof settingsSchema>;
+
+export const defaultSettings = (): Settings => settingsSchema.parse({});
+
+/** Settings from several layers, later ones win; unknown names and wrong values are VALIDATION_ERROR naming the setting and its source. */
+export function mergeSettings(
+  layers: readonly { source: string; values: Record<string, unknown> }[],
+): Settings {
+  let merged: Record<string, unknown> = {};
+  for (const { source, values } of layers) {
+    const result = settingsSchema.partial().safeParse(values);
+    if (!result.success) {
+      const issue = result.error.issues[0];
+      const name = issue?.code === 'unrecognized_keys' ? issue.keys[0] : issue?.path.join('.');
+      throw new BgAgentError('VALIDATION_ERROR', `${source}: setting ${name}: ${issue?.message}`, {
+        field: String(name),
+      });
+    }
+    merged = { ...merged, ...values };
+  }
+  return settingsSchema.parse(merged);
+}

@@ -1,0 +1,378 @@
+import type { ErrorClassification } from './task.ts';
+
+/** Who can do something about a failure; the first thing a reader wants to know. */
+export type ErrorCategory =
+  | 'input'
+  | 'auth'
+  | 'limit'
+  | 'repository'
+  | 'agent'
+  | 'compute'
+  | 'platform'
+  | 'conflict';
+
+interface CatalogueEntry {
+  category: ErrorCategory;
+  /** A short name for people. */
+  title: string;
+  /** What to do about it. */
+  remedy: string;
+  /** Whether trying the same thing again can help. */
+  retryable: boolean;
+}
+
+/** Every error code of the platform. docs/errors.md is generated from this table (a test holds both directions). */
+export const ERRORS = {
+  VALIDATION_ERROR: {
+    category: 'input',
+    title: 'The request is not valid',
+    remedy: 'Correct the field that the message names.',
+    retryable: false,
+  },
+  UNAUTHORIZED: {
+    category: 'auth',
+    title: 'No valid credentials',
+    remedy: 'Send a valid API key in X-API-Key; `bgagent api-key create` makes one.',
+    retryable: false,
+  },
+  FORBIDDEN: {
+    category: 'auth',
+    title: 'Not allowed',
+    remedy: 'Use a key of the owner, or one with the scope that the message names.',
+    retryable: false,
+  },
+  TASK_NOT_FOUND: {
+    category: 'input',
+    title: 'No such task',
+    remedy: 'Check the id with `bgagent list`.',
+    retryable: false,
+  },
+  TRACE_NOT_AVAILABLE: {
+    category: 'input',
+    title: 'Nothing recorded',
+    remedy: 'The task has not got that far, or its record has expired.',
+    retryable: false,
+  },
+  DUPLICATE_TASK: {
+    category: 'conflict',
+    title: 'Idempotency key already used',
+    remedy: 'Use a new Idempotency-Key for a different request.',
+    retryable: false,
+  },
+  TASK_ALREADY_TERMINAL: {
+    category: 'conflict',
+    title: 'The task has ended',
+    remedy: 'Nothing to do; submit a new task or retry this one.',
+    retryable: false,
+  },
+  TASK_NOT_TERMINAL: {
+    category: 'conflict',
+    title: 'The task has not ended',
+    remedy: 'Wait for its end, or cancel it first.',
+    retryable: false,
+  },
+  TASK_MOVED: {
+    category: 'conflict',
+    title: 'The task moved on meanwhile',
+    remedy: 'Read the task again and decide anew.',
+    retryable: true,
+  },
+  ILLEGAL_TRANSITION: {
+    category: 'platform',
+    title: 'No such move between task states',
+    remedy: 'This is a defect of the platform: report it.',
+    retryable: false,
+  },
+  RATE_LIMIT_EXCEEDED: {
+    category: 'limit',
+    title: 'Too many requests',
+    remedy: 'Wait as long as Retry-After says.',
+    retryable: true,
+  },
+  REPO_NOT_ONBOARDED: {
+    category: 'input',
+    title: 'The repository is not onboarded',
+    remedy: 'Add it with `bgagent repo add <repo>`.',
+    retryable: false,
+  },
+  REPO_NOT_FOUND: {
+    category: 'input',
+    title: 'No such repository here',
+    remedy: 'List what is onboarded with `bgagent repo list`.',
+    retryable: false,
+  },
+  API_KEY_NOT_FOUND: {
+    category: 'input',
+    title: 'No such API key',
+    remedy: 'List the keys with `bgagent api-key list`.',
+    retryable: false,
+  },
+  API_KEY_ALREADY_REVOKED: {
+    category: 'conflict',
+    title: 'The API key is revoked already',
+    remedy: 'Nothing to do.',
+    retryable: false,
+  },
+  EPOCH_STALE: {
+    category: 'conflict',
+    title: 'A newer attempt of the task has taken over',
+    remedy: 'Stop: this session is no longer wanted.',
+    retryable: false,
+  },
+  SERVICE_UNAVAILABLE: {
+    category: 'platform',
+    title: 'The platform can not do that now',
+    remedy: 'Try again in a moment.',
+    retryable: true,
+  },
+  INTERNAL_ERROR: {
+    category: 'platform',
+    title: 'Something went wrong inside the platform',
+    remedy: 'Look for the request id in the log of the platform.',
+    retryable: true,
+  },
+
+  EXECUTION_ALREADY_STARTED: {
+    category: 'conflict',
+    title: 'An execution of that name has another input',
+    remedy: 'Execution names are used once: take a new one.',
+    retryable: false,
+  },
+  EXECUTION_NOT_FOUND: {
+    category: 'input',
+    title: 'No such execution',
+    remedy: 'Check the execution id.',
+    retryable: false,
+  },
+  HANDLER_NOT_REGISTERED: {
+    category: 'platform',
+    title: 'No handler of that name',
+    remedy: 'Register the handler before starting executions of it.',
+    retryable: false,
+  },
+  STALE_CHECKPOINT_TOKEN: {
+    category: 'conflict',
+    title: 'The checkpoint token is stale',
+    remedy: 'A newer invocation owns the execution: stop this one.',
+    retryable: false,
+  },
+  CALLBACK_NOT_FOUND: {
+    category: 'input',
+    title: 'No such callback',
+    remedy: 'Check the callback id.',
+    retryable: false,
+  },
+  CALLBACK_CLOSED: {
+    category: 'conflict',
+    title: 'The callback is closed',
+    remedy: 'It was completed, failed or timed out before: nothing to do.',
+    retryable: false,
+  },
+  PAYLOAD_TOO_LARGE: {
+    category: 'limit',
+    title: 'A payload is over the limit',
+    remedy: 'Keep large values in the blob store and pass a reference.',
+    retryable: false,
+  },
+  HISTORY_LIMIT_EXCEEDED: {
+    category: 'limit',
+    title: 'The execution has too many operations or too much state',
+    remedy: 'Split the work over several executions.',
+    retryable: false,
+  },
+  EXECUTION_STOPPED: {
+    category: 'conflict',
+    title: 'The execution was stopped',
+    remedy: 'Nothing to do.',
+    retryable: false,
+  },
+
+  QUEUE_TIMEOUT: {
+    category: 'limit',
+    title: 'Waited too long in the queue',
+    remedy: 'Raise the concurrency limit, or submit when fewer tasks run.',
+    retryable: true,
+  },
+  START_FAILED: {
+    category: 'platform',
+    title: 'The task could not be started',
+    remedy: 'See the reason in the message; retry when it is mended.',
+    retryable: true,
+  },
+  HYDRATION_TIMEOUT: {
+    category: 'platform',
+    title: 'Collecting the input took too long',
+    remedy: 'Retry; if it happens again, check that the forge answers.',
+    retryable: true,
+  },
+  REPO_UNREACHABLE: {
+    category: 'repository',
+    title: 'The repository can not be reached',
+    remedy: 'Check the URL or path, the network and the credentials.',
+    retryable: true,
+  },
+  REPO_EMPTY: {
+    category: 'repository',
+    title: 'The repository has no commits',
+    remedy: 'Push a first commit to its default branch.',
+    retryable: false,
+  },
+  BRANCH_INVALID: {
+    category: 'repository',
+    title: 'The branch can not be used',
+    remedy: 'Check the branch name and that it exists.',
+    retryable: false,
+  },
+  CLONE_FAILED: {
+    category: 'repository',
+    title: 'The clone failed',
+    remedy: 'See what git says in the message.',
+    retryable: true,
+  },
+  PUSH_REJECTED: {
+    category: 'repository',
+    title: 'The push was refused',
+    remedy: 'Check the push right and the branch protection of the repository.',
+    retryable: false,
+  },
+  OUTCOME_NOT_VERIFIED: {
+    category: 'repository',
+    title: 'The reported result is not on the remote',
+    remedy: 'The branch moved or was deleted meanwhile; retry the task.',
+    retryable: true,
+  },
+  NO_CAPACITY: {
+    category: 'compute',
+    title: 'No place to run',
+    remedy: 'Wait, or raise the capacity of the backend.',
+    retryable: true,
+  },
+  COMPUTE_UNAVAILABLE: {
+    category: 'compute',
+    title: 'The compute backend does not answer',
+    remedy: 'Check the backend; retry when it answers.',
+    retryable: true,
+  },
+  SESSION_LOST: {
+    category: 'compute',
+    title: 'The agent session was lost',
+    remedy: 'Retry; partial work, if any, is on the branch.',
+    retryable: true,
+  },
+  SESSION_EXITED: {
+    category: 'compute',
+    title: 'The session ended without a result',
+    remedy: 'See the log of the task for its last words; retry.',
+    retryable: true,
+  },
+  TASK_STRANDED: {
+    category: 'platform',
+    title: 'Nothing was driving the task any more',
+    remedy: 'Retry; see the log of the platform for why it stopped.',
+    retryable: true,
+  },
+  AGENT_FAILED: {
+    category: 'agent',
+    title: 'The agent ended with an error',
+    remedy: 'See the log of the task; partial work, if any, is on the branch.',
+    retryable: true,
+  },
+  AGENT_NOT_AVAILABLE: {
+    category: 'agent',
+    title: 'The agent is not available here',
+    remedy: 'Install it, or choose another with --agent.',
+    retryable: false,
+  },
+  TURN_LIMIT_REACHED: {
+    category: 'limit',
+    title: 'The turn cap was reached',
+    remedy: 'Raise max_turns, or make the task smaller.',
+    retryable: false,
+  },
+  BUDGET_REACHED: {
+    category: 'limit',
+    title: 'The budget was reached',
+    remedy: 'Raise max_budget_usd, or make the task smaller.',
+    retryable: false,
+  },
+  DEADLINE_REACHED: {
+    category: 'limit',
+    title: 'The deadline was reached',
+    remedy: 'Raise deadline_s of the repository, or make the task smaller.',
+    retryable: false,
+  },
+  DISK_QUOTA_EXCEEDED: {
+    category: 'limit',
+    title: 'The workspace is over its size limit',
+    remedy: 'Raise workspace_max_mb or max_files, or make the agent write less.',
+    retryable: false,
+  },
+  SANDBOX_UNAVAILABLE: {
+    category: 'compute',
+    title: 'No sandbox on this machine',
+    remedy:
+      'Install bubblewrap, socat and ripgrep (`apt-get install bubblewrap socat ripgrep`), or set allow_unsandboxed.',
+    retryable: false,
+  },
+  SETUP_FAILED: {
+    category: 'repository',
+    title: 'The setup command failed',
+    remedy: 'See its output in the log of the task.',
+    retryable: false,
+  },
+  RUNNER_ERROR: {
+    category: 'compute',
+    title: 'The runner failed',
+    remedy: 'See the log of the task; retry.',
+    retryable: true,
+  },
+  CANCELLED_BY_USER: { category: 'input', title: 'Cancelled', remedy: 'Nothing to do.', retryable: false },
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/**
+ * The one base error. Made where the foreign error arrives, with the foreign error as `cause`;
+ * the code decides title, remedy and whether a retry can help (see ERRORS).
+ */
+export class BgAgentError extends Error {
+  readonly code: ErrorCode;
+  /** The field of the input that is at fault, when there is one. */
+  readonly field: string | undefined;
+  /** Seconds to wait before another try, when known. */
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; field?: string; retryAfterSeconds?: number } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'BgAgentError';
+    this.code = code;
+    this.field = options.field;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+
+  get retryable(): boolean {
+    return ERRORS[this.code].retryable;
+  }
+}
+
+/** What a task's record says of its failure. */
+export const classify = (code: ErrorCode, description: string): ErrorClassification => ({
+  category: ERRORS[code].category,
+  title: ERRORS[code].title,
+  description,
+  remedy: ERRORS[code].remedy,
+  retryable: ERRORS[code].retryable,
+  errorClass: code,
+});
+
+export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, code);
+
+/** The code of any thrown thing: its own when it is ours, else `fallback`. */
+export const codeOf = (error: unknown, fallback: ErrorCode = 'INTERNAL_ERROR'): ErrorCode =>
+  error instanceof BgAgentError ? error.code : fallback;
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,165 @@
+import { z } from 'zod';
+import { OUTCOMES, type Timings } from './task.ts';
+
+/**
+ * What runner and platform say to each other under /v1/runner/{task_id}: start, payload, report, credentials.
+ * Every message carries the attempt (epoch); an attempt that is no longer current is answered 409 EPOCH_STALE.
+ */
+
+/** How the runner finds the platform: a file with mode 0600 that only the runner reads. */
+export const bootstrapSchema = z.object({
+  task_id: z.string(),
+  attempt: z.number().int(),
+  /** Bearer token, good for this task and attempt only. */
+  token: z.string(),
+  api_url: z.url(),
+  /** A file whose JSON `{api_url}` is read anew when the platform doesn't answer (it may have come back on another port). */
+  api_url_file: z.string().nullable(),
+  /** Where the runner keeps workspaces and mirrors. */
+  work_dir: z.string(),
+  log_file: z.string().nullable(),
+});
+export type Bootstrap = z.infer<typeof bootstrapSchema>;
+
+/** POST start: may this attempt begin? 200 yes, 409 no (stale epoch, past not-after, or another process began it). */
+export const startRequestSchema = z.object({
+  attempt: z.number().int(),
+  runner_id: z.string().min(1).max(200),
+});
+export type StartRequest = z.infer<typeof startRequestSchema>;
+
+/** GET payload: everything the runner needs, no secret in it. */
+export const payloadSchema = z.object({
+  task_id: z.string(),
+  attempt: z.number().int(),
+  workflow: z.string(),
+  read_only: z.boolean(),
+  repo: z.object({
+    /** The URL or path to clone from and push to, without credentials. */
+    url: z.string(),
+    /** A stable name for the mirror cache. */
+    cache_key: z.string(),
+    base_branch: z.string(),
+    base_sha: z.string(),
+    branch_name: z.string(),
+    /** What this task pushed in an earlier attempt: go on from there. */
+    resume_sha: z.string().nullable(),
+  }),
+  prompt: z.string(),
+  commit: z.object({ title: z.string(), author_name: z.string(), author_email: z.string() }),
+  agent: z.object({
+    type: z.string(),
+    /** The command line of the `command` agent, run by `sh -c` in the workspace. */
+    command: z.string().nullable(),
+    model_id: z.string().nullable(),
+  }),
+  limits: z.object({
+    max_turns: z.number().int(),
+    max_budget_usd: z.number().nullable(),
+    /** When the work must end, ISO 8601. */
+    deadline_at: z.string(),
+    workspace_max_mb: z.number(),
+    max_files: z.number().int(),
+    /** Bytes of agent output kept in the log; the rest is counted, not kept. */
+    output_max_bytes: z.number().int(),
+    /** For git and setup commands. */
+    clone_timeout_s: z.number().int(),
+  }),
+  commands: z.object({
+    setup: z.string().nullable(),
+    build: z.string().nullable(),
+    lint: z.string().nullable(),
+  }),
+  sandbox: z.object({
+    /** `required`: no sandbox, no run. `off`: the setting allows running without one. */
+    mode: z.enum(['required', 'off']),
+    /** Hosts the agent may reach, as `host` or `*.host`. */
+    egress: z.array(z.string()),
+    /** Paths besides home and the runner's own folders that must not be readable. */
+    deny_read: z.array(z.string()),
+  }),
+  /** Strings to hide wherever they show up, besides the well-known key formats. */
+  redact: z.array(z.string()),
+  heartbeat_interval_s: z.number(),
+});
+export type Payload = z.infer<typeof payloadSchema>;
+
+/** POST credentials: short-lived secrets for the runner's own use; never given to the agent. */
+export const credentialsSchema = z.object({
+  /** For HTTPS remotes; null where none is needed. */
+  git: z.object({ username: z.string(), password: z.string() }).nullable(),
+  expires_at: z.string().nullable(),
+});
+export type Credentials = z.infer<typeof credentialsSchema>;
+
+/**
+ * How the work ended, as the runner saw it.
+ * `changes` and `no_changes` are success; the rest keep what there is on the branch (partial).
+ */
+export const RUN_RESULTS = [
+  'changes',
+  'no_changes',
+  'failed',
+  'cancelled',
+  'timed_out',
+  'turn_limit',
+  'budget',
+] as const;
+
+export const outcomeReportSchema = z.object({
+  result: z.enum(RUN_RESULTS),
+  outcome: z.enum(OUTCOMES).nullable(),
+  summary: z.string().max(10_000).nullable(),
+  branch_name: z.string().nullable(),
+  /** The commit on the remote branch, when something was pushed. */
+  head_sha: z.string().nullable(),
+  partial: z.boolean(),
+  diff_stat: z
+    .object({ files_changed: z.number().int(), insertions: z.number().int(), deletions: z.number().int() })
+    .nullable(),
+  /** Unified diff of the branch against its base, at most 1 MiB. */
+  diff: z.string().nullable(),
+  diff_truncated: z.boolean(),
+  build_passed: z.boolean().nullable(),
+  lint_passed: z.boolean().nullable(),
+  turns_attempted: z.number().int().nullable(),
+  turns_completed: z.number().int().nullable(),
+  cost_usd: z.number().nullable(),
+  /** Present when result is none of the successes: a code of the error catalogue and what happened. */
+  error: z.object({ code: z.string(), message: z.string().max(2_000) }).nullable(),
+  timings: z.object({
+    clone_ms: z.number().nullable(),
+    agent_ms: z.number().nullable(),
+    verify_ms: z.number().nullable(),
+    push_ms: z.number().nullable(),
+  }) satisfies z.ZodType<Partial<Timings>>,
+});
+export type OutcomeReport = z.infer<typeof outcomeReportSchema>;
+
+/** POST report: events in batches, heartbeat, log text, the outcome once. Safe to send twice. */
+export const reportRequestSchema = z.object({
+  attempt: z.number().int(),
+  runner_id: z.string().min(1).max(200),
+  /** `seq` grows by one within an attempt; one seen before is skipped. */
+  events: z
+    .array(
+      z.object({
+        seq: z.number().int().min(0),
+        event_type: z.string(),
+        timestamp: z.string(),
+        metadata: z.record(z.string(), z.unknown()),
+      }),
+    )
+    .max(500),
+  /** Text to append to the log at this offset (bytes); what is there already is skipped. */
+  log: z.object({ offset: z.number().int().min(0), text: z.string().max(262_144) }).nullable(),
+  outcome: outcomeReportSchema.nullable(),
+});
+export type ReportRequest = z.infer<typeof reportRequestSchema>;
+
+/** The reply: what the platform wants. */
+export const reportReplySchema = z.object({
+  cancel_requested: z.boolean(),
+  nudges: z.array(z.object({ nudge_id: z.string(), message: z.string() })),
+});
+export type ReportReply = z.infer<typeof reportReplySchema>;
