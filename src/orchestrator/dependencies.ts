@@ -1,0 +1,37 @@
+import type { ComputeStrategy } from '../compute/strategy.ts';
+import type { Settings } from '../config/settings.ts';
+import type { Forge } from '../forge/forge.ts';
+import type { DurableRuntime } from '../runtime/runtime.ts';
+import type { BlobStore, Stores } from '../stores/stores.ts';
+import type { Waker } from './waker.ts';
+
+/** What the workflow, its steps and the reconcilers work with. */
+export interface OrchestratorDeps {
+  stores: Stores;
+  blobs: BlobStore;
+  runtime: DurableRuntime;
+  waker: Waker;
+  /** The forge that serves a repository. */
+  forgeFor(repo: string): Forge;
+  /** Throws COMPUTE_UNAVAILABLE for a backend that this deployment lacks. */
+  computeFor(type: string): ComputeStrategy;
+  /** Folders that no agent may read: the platform's data. */
+  denyRead: readonly string[];
+  /** All backends of this deployment. */
+  computes: readonly ComputeStrategy[];
+  /** A bearer token for the runner's protocol, good for one attempt of one task. */
+  issueTaskToken(claim: { taskId: string; attempt: number; expiresAtMs: number }): Promise<string>;
+  settings: Settings;
+  /** When this platform began to listen, milliseconds since the epoch. */
+  listeningSinceMs: number;
+  now(): number;
+  log: Log;
+}
+
+/** Structured log: fields first, then the message; `event` is a stable key. */
+export interface Log {
+  debug(fields: Record<string, unknown>, message: string): void;
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+}

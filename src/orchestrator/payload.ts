@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import type { Settings } from '../config/settings.ts';
+import type { Payload } from '../task/protocol.ts';
+import type { RepoConfig } from '../task/repo.ts';
+import type { Task } from '../task/task.ts';
+import { buildPrompt, commitTitle } from './prompt.ts';
+
+/** Where a payload is kept until the session fetches it. */
+export const payloadKey = (taskId: string, attempt: number): string => `payloads/${taskId}/${attempt}.json`;
+
+interface PayloadInput {
+  task: Task;
+  repoConfig: RepoConfig | undefined;
+  settings: Settings;
+  source: { url: string; baseBranch: string; baseSha: string; branch: string; resumeSha: string | null };
+  /** Folders that no agent may read: the platform's data. */
+  denyRead: readonly string[];
+}
+
+/** Everything the runner needs for one attempt. No secret goes in: those are fetched by `credentials`, when needed. */
+export function buildPayload({
+  task,
+  repoConfig,
+  settings,
+  source,
+  denyRead,
+}: PayloadInput): Omit<Payload, 'limits'> & { limits: Omit<Payload['limits'], 'deadline_at'> } {
+  return {
+    task_id: task.task_id,
+    attempt: task.attempt,
+    workflow: task.resolved_workflow.id,
+    read_only: false,
+    repo: {
+      url: source.url,
+      cache_key: createHash('sha256').update(source.url).digest('hex').slice(0, 32),
+      base_branch: source.baseBranch,
+      base_sha: source.baseSha,
+      branch_name: source.branch,
+      resume_sha: source.resumeSha,
+    },
+    prompt: buildPrompt(task, { name: source.branch, base: source.baseBranch }),
+    commit: {
+      title: commitTitle(task),
+      author_name: 'bgagent',
+      author_email: 'bgagent@users.noreply.github.com',
+    },
+    agent: { type: task.agent, command: task.agent_command, model_id: task.model_id },
+    limits: {
+      max_turns: task.max_turns,
+      max_budget_usd: task.max_budget_usd,
+      workspace_max_mb: settings.workspace_max_mb,
+      max_files: settings.workspace_max_files,
+      output_max_bytes: Math.round(settings.agent_output_max_mb * 1024 * 1024),
+      clone_timeout_s: settings.clone_timeout_s,
+    },
+    commands: {
+      setup: repoConfig?.setup_command ?? null,
+      build: repoConfig?.build_command ?? null,
+      lint: repoConfig?.lint_command ?? null,
+    },
+    sandbox: {
+      mode: settings.allow_unsandboxed ? 'off' : 'required',
+      egress: [...settings.sandbox_egress, ...(repoConfig?.egress_allowlist ?? [])],
+      deny_read: [...denyRead],
+    },
+    redact: [],
+    heartbeat_interval_s: settings.heartbeat_interval_s,
+  };
+}
+
+/** The deadline counts from the start of the session, which is known only when the session asks. */
+export const withDeadline = (stored: ReturnType<typeof buildPayload>, task: Task, now: number): Payload => {
+  const startedAt = task.started_at === null ? now : Date.parse(task.started_at);
+  return {
+    ...stored,
+    limits: { ...stored.limits, deadline_at: new Date(startedAt + task.deadline_s * 1_000).toISOString() },
+  };
+};

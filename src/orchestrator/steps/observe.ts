@@ -1,0 +1,99 @@
+import type { SessionState } from '../../compute/strategy.ts';
+import { messageOf } from '../../task/errors.ts';
+import type { Task } from '../../task/task.ts';
+import { type Claim, ownTask } from '../claim.ts';
+import { conclude } from '../conclusions.ts';
+import { type Counters, type Decision, decide, type StopReason } from '../decisions.ts';
+import type { OrchestratorDeps } from '../dependencies.ts';
+import { writeEnd } from './end.ts';
+
+export type Look = Exclude<Decision, { kind: 'conclude' } | { kind: 'leave' }> | { kind: 'ended' };
+
+/** How long past its deadline a runner may take to end by itself, before the platform does it. */
+const DEADLINE_MARGIN_MS = 60_000;
+
+/** Looks at a running task and decides; a reported outcome is concluded in the same step, so that its end isn't kept waiting. */
+export async function observe(deps: OrchestratorDeps, claim: Claim, counters: Counters): Promise<Look> {
+  const { stores, settings, now } = deps;
+  await stores.wakeups.take(claim.taskId);
+  const task = await ownTask(stores, claim);
+  const outcome = await stores.outcomes.get(claim.taskId, claim.attempt);
+  const decision = decide({
+    task,
+    attempt: claim.attempt,
+    outcome,
+    session: outcome ? { kind: 'running' } : await describe(deps, task),
+    capabilities: deps.computeFor(task.compute_type).capabilities,
+    counters,
+    listeningSinceMs: deps.listeningSinceMs,
+    now: now(),
+    limits: {
+      heartbeatGraceMs: settings.heartbeat_grace_s * 1_000,
+      heartbeatStaleMs: settings.heartbeat_stale_s * 1_000,
+      safetyPollMs: settings.safety_poll_s * 1_000,
+      deadlineMarginMs: DEADLINE_MARGIN_MS,
+    },
+  });
+  if (decision.kind === 'leave') return { kind: 'ended' };
+  if (decision.kind !== 'conclude') return decision;
+  await finalize(deps, claim, null);
+  return { kind: 'ended' };
+}
+
+/** Ends the session, gives the runner its time to push, and concludes with what it reported. */
+export async function stopSession(deps: OrchestratorDeps, claim: Claim, reason: StopReason): Promise<void> {
+  const task = await ownTask(deps.stores, claim);
+  if (task.session !== null) {
+    await deps
+      .computeFor(task.session.type)
+      .stop(task.session, { graceMs: deps.settings.cancel_grace_s * 1_000 });
+    await deps.stores.tasks.update(
+      task.task_id,
+      { when: { attempt: claim.attempt, statuses: [task.status] }, patch: {} },
+      [{ type: 'session_ended', metadata: { session_id: task.session.id, reason } }],
+    );
+  }
+  await finalize(deps, claim, reason);
+}
+
+/**
+ * RUNNING → FINALIZING → its end, checked on the forge. Safe to repeat from any point in between. An attempt that was
+ * stopped without a report goes straight to its end.
+ */
+async function finalize(deps: OrchestratorDeps, claim: Claim, stop: StopReason | null): Promise<void> {
+  const { stores } = deps;
+  let task = await ownTask(stores, claim);
+  const outcome = await stores.outcomes.get(claim.taskId, claim.attempt);
+  if (outcome && task.status === 'RUNNING')
+    task = await stores.tasks.transition(
+      task.task_id,
+      { from: 'RUNNING', to: 'FINALIZING', attempt: claim.attempt, patch: {} },
+      [],
+    );
+  const remoteHead =
+    outcome?.result === 'changes' && task.branch_name !== null
+      ? await deps.forgeFor(task.repo).branchHead(task.repo, task.branch_name)
+      : null;
+  await writeEnd(deps, task, conclude(task, outcome, stop, remoteHead));
+}
+
+async function describe(
+  deps: OrchestratorDeps,
+  task: Task,
+): Promise<SessionState | { kind: 'unknown'; message: string }> {
+  if (task.session === null) return { kind: 'missing' };
+  try {
+    return await deps.computeFor(task.session.type).describe(task.session);
+  } catch (error) {
+    deps.log.warn(
+      {
+        event: 'orchestrator.describe.failed',
+        task_id: task.task_id,
+        compute_type: task.session.type,
+        error: messageOf(error),
+      },
+      'the backend did not say how the session is',
+    );
+    return { kind: 'unknown', message: messageOf(error) };
+  }
+}
