@@ -7,7 +7,8 @@ export interface Database {
   /**
    * Runs all statements as one atomic unit and resolves when it is flushed to disk (group commit: units that wait together
    * share one transaction and one fsync, each in a savepoint of its own). Units commit in the order of the calls.
-   * Throws ConditionFailed, with nothing written, when a statement's `expect` doesn't hold.
+   * Throws ConditionFailed, with nothing of the unit written, when a statement's `expect` doesn't hold, and SqlError when SQLite
+   * refuses a statement. Statements are prepared once and kept by their text: pass values as `params`, never in the text.
    */
   write(statements: readonly Statement[]): Promise<StatementResult[]>;
 
@@ -42,6 +43,17 @@ export class ConditionFailed extends Error {
     super(`condition of statement ${index} failed`);
     this.name = 'ConditionFailed';
     this.index = index;
+  }
+}
+
+/** SQLite refused a statement of the unit (a constraint, bad SQL, a full disk); the unit was undone. */
+export class SqlError extends Error {
+  /** SQLite's extended result code, such as 2067 for a UNIQUE constraint; 0 when the error isn't SQLite's. */
+  readonly errcode: number;
+  constructor(message: string, errcode: number) {
+    super(message);
+    this.name = 'SqlError';
+    this.errcode = errcode;
   }
 }
 

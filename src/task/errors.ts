@@ -125,6 +125,24 @@ export const ERRORS = {
     remedy: 'Try again in a moment.',
     retryable: true,
   },
+  DATABASE_LOCKED: {
+    category: 'platform',
+    title: 'Another process holds the database',
+    remedy: 'Stop the process that the message names, or use another data folder.',
+    retryable: false,
+  },
+  DATABASE_TOO_NEW: {
+    category: 'platform',
+    title: 'The database is newer than this program',
+    remedy: 'Use the newer version again, or another data folder.',
+    retryable: false,
+  },
+  DATABASE_CLOSED: {
+    category: 'platform',
+    title: 'The database is closed',
+    remedy: 'Start the platform again; what was acknowledged is kept.',
+    retryable: true,
+  },
   INTERNAL_ERROR: {
     category: 'platform',
     title: 'Something went wrong inside the platform',

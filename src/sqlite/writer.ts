@@ -1,0 +1,77 @@
+import { DatabaseSync } from 'node:sqlite';
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { BgAgentError, messageOf } from '../task/errors.ts';
+import type { Batch, FromWriter, ToWriter } from './batch.ts';
+import { createCommitter } from './commit.ts';
+import type { MigrationSet } from './database.ts';
+import { lockDatabase } from './lock.ts';
+import { migrate } from './migrate.ts';
+
+/** The worker thread that owns the write connection. Everything that waits when a commit ends shares the next one. */
+
+export interface WriterData {
+  file: string;
+  pid: number;
+  migrations: readonly MigrationSet[];
+  /** When the database is opened: what migrations note. */
+  openedAt: number;
+}
+
+const WAL_KEPT_BYTES = 64 * 1024 * 1024;
+
+function openForWriting({ file, pid, migrations, openedAt }: WriterData): {
+  db: DatabaseSync;
+  close(): void;
+} {
+  const lock = lockDatabase(file, pid);
+  const db = new DatabaseSync(file, { timeout: 5_000 });
+  const close = (): void => {
+    db.close();
+    lock.release();
+  };
+  try {
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES};
+             PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF`);
+    migrate(db, migrations, () => openedAt);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { db, close };
+}
+
+function serve(port: MessagePort, data: WriterData): void {
+  const send = (message: FromWriter): void => port.postMessage(message);
+  let opened: ReturnType<typeof openForWriting>;
+  try {
+    opened = openForWriting(data);
+  } catch (error) {
+    const code = error instanceof BgAgentError ? error.code : 'INTERNAL_ERROR';
+    const cause = error instanceof Error && error.cause ? ` (${messageOf(error.cause)})` : '';
+    send({
+      kind: 'refused',
+      code: code === 'DATABASE_LOCKED' || code === 'DATABASE_TOO_NEW' ? code : 'INTERNAL_ERROR',
+      message: `${messageOf(error)}${code === 'DATABASE_LOCKED' ? '' : cause}`,
+    });
+    port.close();
+    return;
+  }
+  const committer = createCommitter(opened.db);
+  port.on('message', (first: ToWriter) => {
+    const batches: Batch[] = [];
+    let closing = false;
+    for (let next: ToWriter | undefined = first; next; next = receiveMessageOnPort(port)?.message) {
+      if (next.kind === 'batch') batches.push(next);
+      else closing = true;
+    }
+    if (batches.length > 0) send(committer.commit(batches));
+    if (closing) {
+      opened.db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      opened.close();
+      port.close();
+    }
+  });
+  send({ kind: 'ready' });
+}
+
+if (parentPort) serve(parentPort, workerData as WriterData);
