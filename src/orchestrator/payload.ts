@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Settings } from '../config/settings.ts';
+import type { BlobStore } from '../stores/stores.ts';
+import { BgAgentError } from '../task/errors.ts';
 import type { Payload } from '../task/protocol.ts';
 import type { RepoConfig } from '../task/repo.ts';
 import type { Task } from '../task/task.ts';
@@ -7,6 +9,9 @@ import { buildPrompt, commitTitle } from './prompt.ts';
 
 /** Where a payload is kept until the session fetches it. */
 export const payloadKey = (taskId: string, attempt: number): string => `payloads/${taskId}/${attempt}.json`;
+
+/** A payload whose deadline is not known yet. */
+type StoredPayload = Omit<Payload, 'limits'> & { limits: Omit<Payload['limits'], 'deadline_at'> };
 
 interface PayloadInput {
   task: Task;
@@ -24,7 +29,7 @@ export function buildPayload({
   settings,
   source,
   denyRead,
-}: PayloadInput): Omit<Payload, 'limits'> & { limits: Omit<Payload['limits'], 'deadline_at'> } {
+}: PayloadInput): StoredPayload {
   return {
     task_id: task.task_id,
     attempt: task.attempt,
@@ -68,11 +73,14 @@ export function buildPayload({
   };
 }
 
-/** The deadline counts from the start of the session, which is known only when the session asks. */
-export const withDeadline = (stored: ReturnType<typeof buildPayload>, task: Task, now: number): Payload => {
+/**
+ * The payload of the task's present attempt. The deadline counts from the start of the session, which is known only when the
+ * session asks. Throws EPOCH_STALE when there is none (the attempt has ended).
+ */
+export async function loadPayload(blobs: BlobStore, task: Task, now: number): Promise<Payload> {
+  const stored = await blobs.get(payloadKey(task.task_id, task.attempt));
+  if (stored === undefined) throw new BgAgentError('EPOCH_STALE', `attempt ${task.attempt} of task ${task.task_id} has no payload any more`);
+  const payload: StoredPayload = JSON.parse(new TextDecoder().decode(stored));
   const startedAt = task.started_at === null ? now : Date.parse(task.started_at);
-  return {
-    ...stored,
-    limits: { ...stored.limits, deadline_at: new Date(startedAt + task.deadline_s * 1_000).toISOString() },
-  };
-};
+  return { ...payload, limits: { ...payload.limits, deadline_at: new Date(startedAt + task.deadline_s * 1_000).toISOString() } };
+}

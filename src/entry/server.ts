@@ -1,0 +1,146 @@
+import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { createApi } from '../api/app.ts';
+import { createTaskTokens } from '../api/task-tokens.ts';
+import { createLocalCompute } from '../compute/local/local.ts';
+import type { ComputeStrategy } from '../compute/strategy.ts';
+import type { Settings } from '../config/settings.ts';
+import { createGitForge } from '../forge/git/git-forge.ts';
+import { resolveRepo } from '../forge/git/remote.ts';
+import type { Log, OrchestratorDeps } from '../orchestrator/dependencies.ts';
+import { startAttempt } from '../orchestrator/driver.ts';
+import { loadPayload } from '../orchestrator/payload.ts';
+import { startReconciler } from '../orchestrator/reconcilers/reconciler.ts';
+import { createWaker } from '../orchestrator/waker.ts';
+import { wakeAllUnderWay, wakeWaitingForRoom } from '../orchestrator/wake-up-calls.ts';
+import { createTaskWorkflow, TASK_WORKFLOW } from '../orchestrator/workflow.ts';
+import { createRulesScreen } from '../policy/rules-screen.ts';
+import { createSqliteRuntime, runtimeMigrations } from '../runtime/sqlite/runtime.ts';
+import { openDatabase } from '../sqlite/open.ts';
+import { createFileBlobs } from '../stores/files/blobs.ts';
+import { createFileSecrets } from '../stores/files/secrets.ts';
+import { createSqliteStores, storeMigrations } from '../stores/sqlite/stores.ts';
+import { BgAgentError, messageOf } from '../task/errors.ts';
+import { createIdSource } from '../task/ids.ts';
+import { writePlatformFiles } from './client-key.ts';
+import { listen } from './listen.ts';
+import { runnerCommand } from './runner-command.ts';
+import { taskTokenSecret } from './task-token-secret.ts';
+
+export interface PlatformOptions {
+  /** Everything the platform keeps is below this folder. */
+  dataDir: string;
+  settings: Settings;
+  /** What runners inherit of this process's environment (PATH and the like; no secrets). */
+  runnerEnvironment: Readonly<Record<string, string>>;
+  /** Secrets from the environment, by name; they win over the file. */
+  environmentSecrets: Readonly<Record<string, string>>;
+  log: Log;
+}
+
+export interface Platform {
+  apiUrl: string;
+  /** A key of the administrator, as written to `client.json`. */
+  apiKey: string;
+  /** Stops taking requests and driving tasks; runners go on and are found again at the next start. */
+  close(): Promise<void>;
+}
+
+/** The platform on one machine: every part is put together here, and nowhere else. */
+export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  const { dataDir, settings, log } = options;
+  const now = Date.now;
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const database = await openDatabase({ file: join(dataDir, 'bgagent.db'), migrations: [storeMigrations, runtimeMigrations] });
+  const closers: (() => unknown)[] = [() => database.close()];
+  const closing = new AbortController();
+  const closeAll = async (): Promise<void> => {
+    closing.abort();
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    const stores = createSqliteStores({ database, now });
+    const blobs = createFileBlobs({ folder: join(dataDir, 'blobs') });
+    const secrets = await createFileSecrets({ file: join(dataDir, 'secrets.json'), environment: options.environmentSecrets });
+    const taskTokens = createTaskTokens({ secret: await taskTokenSecret(secrets), now });
+    const runtime = await createSqliteRuntime({ database, now });
+    closers.push(() => runtime.close());
+    const waker = createWaker({ stores, runtime, log });
+    const forge = createGitForge({});
+
+    let apiUrl = '';
+    const wakeLater = (taskId: string): void => {
+      waker.wake(taskId).catch((error: unknown) => log.warn({ event: 'entry.wake.failed', task_id: taskId, error: messageOf(error) }, 'could not wake a task'));
+    };
+    const local = createLocalCompute({
+      dataDir,
+      workDir: join(dataDir, 'work'),
+      runnerCommand: runnerCommand(),
+      runnerEnvironment: options.runnerEnvironment,
+      apiUrl: () => apiUrl,
+      apiUrlFile: join(dataDir, 'platform.json'),
+      capacity: settings.local_capacity ?? availableParallelism() * 2,
+      events: {
+        sessionEnded: wakeLater,
+        capacityFreed: () => void wakeWaitingForRoom({ stores, waker, log }),
+      },
+      log,
+    });
+    closers.push(() => local.close());
+    const computes: readonly ComputeStrategy[] = [local];
+
+    const deps: OrchestratorDeps = {
+      stores,
+      blobs,
+      runtime,
+      waker,
+      forgeFor: () => forge,
+      computeFor(type) {
+        const strategy = computes.find((candidate) => candidate.type === type);
+        if (!strategy) throw new BgAgentError('COMPUTE_UNAVAILABLE', `this deployment has no backend "${type}"; it has ${computes.map((c) => c.type).join(', ')}`);
+        return strategy;
+      },
+      computes,
+      denyRead: [dataDir],
+      issueTaskToken: (claim) => taskTokens.issue(claim),
+      settings,
+      listeningSinceMs: now(),
+      now,
+      log,
+    };
+
+    const newId = createIdSource(now);
+    const app = createApi({
+      stores,
+      blobs,
+      settings,
+      now,
+      newId,
+      log,
+      taskTokens,
+      screen: createRulesScreen(),
+      driver: { start: (task) => startAttempt(deps, task), wake: (taskId) => waker.wake(taskId) },
+      resolveRepo,
+      forgeCredentials: (repo) => forge.credentials(repo),
+      payloadFor: (task) => loadPayload(blobs, task, now()),
+      computes: computes.map(({ type, capabilities }) => ({ type, maxSessions: capabilities.maxSessions })),
+      closing: closing.signal,
+    });
+    const server = await listen(app, settings);
+    closers.push(() => server.close());
+    apiUrl = server.url;
+    const apiKey = await writePlatformFiles({ dataDir, apiUrl, apiKeys: stores.apiKeys, now, newId });
+
+    // Runners are known before the workflows that ask for them go on.
+    await local.attach();
+    runtime.register(TASK_WORKFLOW, createTaskWorkflow(deps));
+    await wakeAllUnderWay({ stores, waker, log });
+    const reconciler = startReconciler(deps);
+    closers.push(() => reconciler.stop());
+    return { apiUrl, apiKey, close: closeAll };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}

@@ -1,0 +1,29 @@
+import { messageOf } from '../task/errors.ts';
+import type { TaskStatus } from '../task/status.ts';
+import type { OrchestratorDeps } from './dependencies.ts';
+
+type WakingDeps = Pick<OrchestratorDeps, 'stores' | 'waker' | 'log'>;
+
+const UNDER_WAY: readonly TaskStatus[] = ['SUBMITTED', 'QUEUED', 'HYDRATING', 'RUNNING', 'AWAITING_APPROVAL', 'FINALIZING'];
+
+/** After a start of the platform: every task looks at once at what happened meanwhile. */
+export async function wakeAllUnderWay(deps: WakingDeps): Promise<void> {
+  const tasks = await deps.stores.tasks.listByStatus(UNDER_WAY, 10_000);
+  await Promise.all(tasks.map((task) => wake(deps, task.task_id)));
+}
+
+/** Room on a backend: tasks that wait for it look again, the longest waiting first. */
+export async function wakeWaitingForRoom(deps: WakingDeps): Promise<void> {
+  try {
+    for (const task of await deps.stores.tasks.listByStatus(['HYDRATING'], 100))
+      if (task.waiting_for !== null) await wake(deps, task.task_id);
+  } catch (error) {
+    deps.log.warn({ event: 'orchestrator.wake.failed', error: messageOf(error) }, 'could not look for waiting tasks');
+  }
+}
+
+async function wake({ waker, log }: WakingDeps, taskId: string): Promise<void> {
+  await waker.wake(taskId).catch((error: unknown) => {
+    log.warn({ event: 'orchestrator.wake.failed', task_id: taskId, error: messageOf(error) }, 'could not wake a task');
+  });
+}

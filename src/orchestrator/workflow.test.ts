@@ -1,0 +1,295 @@
+import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createFakeCompute } from '../../test/fakes/compute.ts';
+import { bareRepo, git } from '../../test/fixtures/git-repo.ts';
+import { anOutcome } from '../../test/fixtures/outcome.ts';
+import { aTask } from '../../test/fixtures/task.ts';
+import { defaultSettings, type Settings } from '../config/settings.ts';
+import { createGitForge } from '../forge/git/git-forge.ts';
+import { createSqliteRuntime, runtimeMigrations } from '../runtime/sqlite/runtime.ts';
+import { openDatabase } from '../sqlite/open.ts';
+import { createFileBlobs } from '../stores/files/blobs.ts';
+import { createSqliteStores, storeMigrations } from '../stores/sqlite/stores.ts';
+import { createIdSource } from '../task/ids.ts';
+import type { OutcomeReport } from '../task/protocol.ts';
+import type { Task } from '../task/task.ts';
+import type { OrchestratorDeps } from './dependencies.ts';
+import { startAttempt } from './driver.ts';
+import { reconcile } from './reconcilers/reconciler.ts';
+import { createWaker } from './waker.ts';
+import { createTaskWorkflow, TASK_WORKFLOW } from './workflow.ts';
+
+const newId = createIdSource(Date.now);
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** The orchestrator on real stores, a real engine and real git; only the place where sessions run is a fake. */
+async function createWorld(overrides: Partial<Settings> = {}, { capacity = 10 } = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'bgagent-workflow-'));
+  const repo = bareRepo(folder);
+  const database = await openDatabase({ file: join(folder, 'bgagent.db'), migrations: [storeMigrations, runtimeMigrations] });
+  const stores = createSqliteStores({ database, now: Date.now });
+  const runtime = await createSqliteRuntime({ database });
+  const waker = createWaker({ stores, runtime, log: silent });
+  const compute = createFakeCompute({
+    capacity,
+    events: {
+      sessionEnded: (taskId) => void waker.wake(taskId),
+      capacityFreed: () => void wakeWaiting(),
+    },
+  });
+  const wakeWaiting = async () => {
+    for (const task of await stores.tasks.listByStatus(['HYDRATING'], 10)) if (task.waiting_for !== null) await waker.wake(task.task_id);
+  };
+  const deps: OrchestratorDeps = {
+    stores,
+    blobs: createFileBlobs({ folder: join(folder, 'blobs') }),
+    runtime,
+    waker,
+    forgeFor: () => createGitForge({}),
+    computeFor: () => compute,
+    computes: [compute],
+    denyRead: [folder],
+    issueTaskToken: async () => 'token',
+    settings: { ...defaultSettings(), ...overrides },
+    listeningSinceMs: Date.now(),
+    now: Date.now,
+    log: silent,
+  };
+  runtime.register(TASK_WORKFLOW, createTaskWorkflow(deps));
+  const world = {
+    deps,
+    compute,
+    repo,
+    folder,
+    async create(fields: Partial<Task> = {}): Promise<string> {
+      const task = aTask({ task_id: newId(), repo, compute_type: 'fake', created_at: new Date().toISOString(), ...fields });
+      await stores.tasks.create(task, [{ type: 'task_created', metadata: { workflow: task.resolved_workflow.id, agent: task.agent, retry_of: null } }]);
+      return task.task_id;
+    },
+    async submit(fields: Partial<Task> = {}): Promise<string> {
+      const taskId = await world.create(fields);
+      await startAttempt(deps, { task_id: taskId, attempt: 1 });
+      return taskId;
+    },
+    async task(taskId: string): Promise<Task> {
+      const task = await stores.tasks.get(taskId);
+      if (!task) throw new Error('no such task');
+      return task;
+    },
+    until: (taskId: string, status: Task['status'], more: (task: Task) => boolean = () => true) =>
+      vi.waitFor(
+        async () => {
+          const task = await world.task(taskId);
+          if (task.status !== status || !more(task)) throw new Error(`${task.status}: ${task.error_message ?? task.waiting_for ?? ''}`);
+          return task;
+        },
+        { timeout: 15_000, interval: 10 },
+      ),
+    async events(taskId: string): Promise<string[]> {
+      return (await stores.events.list(taskId, { limit: 100 })).items.map((event) => event.event_type);
+    },
+    /** What a runner does at its end: push (here straight into the bare repository), then report. */
+    async report(taskId: string, fields: Partial<OutcomeReport> = {}): Promise<void> {
+      const task = await world.task(taskId);
+      const head = git(repo, 'rev-parse', 'main');
+      if (task.branch_name !== null) git(repo, 'update-ref', `refs/heads/${task.branch_name}`, head);
+      await stores.outcomes.put(taskId, task.attempt, anOutcome({ branch_name: task.branch_name, head_sha: head, ...fields }));
+      await waker.wake(taskId);
+    },
+    async cancel(taskId: string): Promise<void> {
+      await stores.tasks.update(taskId, { patch: { cancel_requested_at: new Date().toISOString() } }, [{ type: 'cancel_requested', metadata: { by: 'user-1' } }]);
+      await waker.wake(taskId);
+    },
+    async close() {
+      await runtime.close();
+      await database.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+  return world;
+}
+
+type World = Awaited<ReturnType<typeof createWorld>>;
+
+describe('the workflow of a task', () => {
+  let world: World;
+  const open = async (...args: Parameters<typeof createWorld>) => {
+    world = await createWorld(...args);
+    return world;
+  };
+  beforeEach(() => undefined);
+  afterEach(() => world.close());
+
+  it('takes a task from submit to its verified branch, with one terminal event (T2, O1)', async () => {
+    const { submit, until, report, events } = await open();
+    const taskId = await submit();
+    await until(taskId, 'RUNNING');
+    await report(taskId);
+    const task = await until(taskId, 'COMPLETED');
+    expect(task).toMatchObject({ outcome: 'changes', head_sha: git(world.repo, 'rev-parse', 'main'), waiting_for: null, base_branch: 'main' });
+    expect(task.branch_name).toBe(`bgagent/${taskId}/add-a-greeting`);
+    expect(await events(taskId)).toEqual([
+      'task_created',
+      'admission_granted',
+      'hydration_started',
+      'preflight_passed',
+      'hydration_complete',
+      'session_started',
+      'task_completed',
+    ]);
+    await vi.waitFor(async () => expect(await world.compute.list()).toEqual([]));
+    expect(await world.deps.stores.tasks.slots()).toEqual([]);
+  });
+
+  it('does not believe a commit that the remote does not have (T6)', async () => {
+    const { submit, until, report } = await open();
+    const taskId = await submit();
+    await until(taskId, 'RUNNING');
+    await report(taskId, { head_sha: 'b'.repeat(40) });
+    expect((await until(taskId, 'FAILED')).error_classification?.errorClass).toBe('OUTCOME_NOT_VERIFIED');
+  });
+
+  it('queues beyond the user’s limit and admits the next the moment a slot is free (O2)', async () => {
+    const { submit, until, report, events } = await open({ max_active_per_user: 1 });
+    const first = await submit();
+    await until(first, 'RUNNING');
+    const second = await submit();
+    const third = await submit();
+    await until(second, 'QUEUED', (task) => task.waiting_for !== null);
+    await until(third, 'QUEUED');
+    await report(first);
+    await until(second, 'RUNNING');
+    expect((await world.task(third)).status).toBe('QUEUED');
+    expect((await events(second)).filter((type) => type === 'admission_queued')).toHaveLength(1);
+    await report(second);
+    await until(third, 'RUNNING');
+    await report(third);
+    await until(third, 'COMPLETED');
+  });
+
+  it('fails a task that waited too long for a slot (O2)', async () => {
+    const { submit, until } = await open({ max_active_per_user: 1, queue_timeout_s: 1 });
+    await until(await submit(), 'RUNNING');
+    const second = await submit();
+    await until(second, 'QUEUED');
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    await world.deps.waker.wake(second);
+    expect((await until(second, 'FAILED')).error_classification?.errorClass).toBe('QUEUE_TIMEOUT');
+  });
+
+  it('waits, with the reason on the task, while the backend has no room', async () => {
+    const { submit, until, report } = await open({}, { capacity: 1 });
+    const first = await submit();
+    await until(first, 'RUNNING');
+    const second = await submit();
+    const waiting = await until(second, 'HYDRATING', (task) => task.waiting_for !== null);
+    expect(waiting.waiting_for).toContain('1 of 1');
+    await report(first);
+    await until(first, 'COMPLETED');
+    expect((await until(second, 'RUNNING')).waiting_for).toBeNull();
+  });
+
+  it.each(['QUEUED', 'HYDRATING', 'RUNNING'] as const)('cancels a task that is %s (O6)', async (status) => {
+    const { submit, until, cancel } = await open({ max_active_per_user: status === 'QUEUED' ? 1 : 10 }, { capacity: status === 'HYDRATING' ? 1 : 10 });
+    const other = await submit();
+    await until(other, 'RUNNING');
+    const taskId = status === 'RUNNING' ? other : await submit();
+    await until(taskId, status, (task) => status !== 'HYDRATING' || task.waiting_for !== null);
+    await cancel(taskId);
+    const task = await until(taskId, 'CANCELLED');
+    expect(task.error_classification?.errorClass).toBe('CANCELLED_BY_USER');
+    expect(world.compute.sessions.get(`${taskId}-1`)?.state.kind).not.toBe('running');
+  });
+
+  it('keeps what a runner pushed on its way out (O7)', async () => {
+    const { submit, until, report, cancel } = await open();
+    const taskId = await submit();
+    await until(taskId, 'RUNNING');
+    world.compute.before.stop = () => report(taskId, { result: 'cancelled', partial: true });
+    await cancel(taskId);
+    expect(await until(taskId, 'CANCELLED')).toMatchObject({ partial: true, head_sha: git(world.repo, 'rev-parse', 'main') });
+  });
+
+  it('says what is wrong with a repository before anything starts (O1)', async () => {
+    const { submit, until } = await open();
+    const task = await until(await submit({ repo: join(world.folder, 'empty.git') }), 'FAILED');
+    expect(task.error_classification?.errorClass).toBe('REPO_UNREACHABLE');
+    expect(world.compute.sessions.size).toBe(0);
+  }, 60_000);
+
+  it('tries again when the repository was out of reach for a moment', async () => {
+    const { submit, until } = await open();
+    await rename(world.repo, `${world.repo}.away`);
+    const taskId = await submit();
+    await until(taskId, 'HYDRATING');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await rename(`${world.repo}.away`, world.repo);
+    await until(taskId, 'RUNNING');
+  });
+
+  it('fails a task whose session ended without a word (O5)', async () => {
+    const { submit, until } = await open();
+    const taskId = await submit();
+    await until(taskId, 'RUNNING');
+    world.compute.end(`${taskId}-1`, 137);
+    expect((await until(taskId, 'FAILED')).error_classification?.errorClass).toBe('SESSION_EXITED');
+  });
+
+  it('does not take one failed describe for a verdict (O5)', async () => {
+    const { submit, until, report } = await open();
+    const taskId = await submit();
+    await until(taskId, 'RUNNING');
+    let failures = 1;
+    world.compute.before.describe = () => {
+      if (failures-- > 0) throw new Error('throttled');
+    };
+    await world.deps.waker.wake(taskId);
+    await vi.waitFor(() => expect(failures).toBe(0));
+    await report(taskId);
+    await until(taskId, 'COMPLETED');
+  });
+
+  it('starts a task whose execution was never started (T5)', async () => {
+    const { create, until } = await open();
+    const taskId = await create();
+    await reconcile(world.deps);
+    await until(taskId, 'RUNNING');
+  });
+
+  it('restarts a running task whose execution is gone, once, as RUNNING (T5, K1)', async () => {
+    const { submit, until, report, events } = await open();
+    const taskId = await submit();
+    await until(taskId, 'RUNNING');
+    await world.deps.runtime.stop(`${taskId}-1`);
+    await Promise.all([reconcile(world.deps), reconcile(world.deps)]);
+    const task = await until(taskId, 'RUNNING', ({ session }) => session?.id === `${taskId}-2`);
+    expect(task.attempt).toBe(2);
+    expect(world.compute.sessions.get(`${taskId}-1`)?.state.kind).not.toBe('running');
+    expect((await events(taskId)).filter((type) => type === 'task_restarted')).toHaveLength(1);
+    await report(taskId);
+    await until(taskId, 'COMPLETED');
+    expect((await events(taskId)).filter((type) => type === 'task_completed')).toHaveLength(1);
+  });
+
+  it('gives up when the attempts are spent, and says so (K1)', async () => {
+    const { submit, until, events } = await open({ start_attempts: 1 });
+    const taskId = await submit();
+    await until(taskId, 'RUNNING');
+    await world.deps.runtime.stop(`${taskId}-1`);
+    await reconcile(world.deps);
+    expect((await until(taskId, 'FAILED')).error_classification?.errorClass).toBe('TASK_STRANDED');
+    expect((await events(taskId)).slice(-2)).toEqual(['task_stranded', 'task_failed']);
+  });
+
+  it('stops sessions that belong to no live task (K3)', async () => {
+    const { until } = await open();
+    const orphan = newId();
+    await world.compute.start({ taskId: orphan, attempt: 1, token: 't', readOnly: false, instanceType: null, deadlineAtMs: Date.now() + 1_000 });
+    const wanted = await world.submit();
+    await until(wanted, 'RUNNING');
+    await reconcile(world.deps);
+    expect([...world.compute.sessions.keys()]).toEqual([`${wanted}-1`]);
+  });
+});
