@@ -5,6 +5,16 @@ import { BgAgentError } from '../task/errors.ts';
 export const settingsSchema = z.strictObject({
   host: z.string().default('127.0.0.1').describe('Address the API listens on.'),
   port: z.number().int().min(0).max(65_535).default(7788).describe('Port of the API; 0 = any free one.'),
+  allowed_hosts: z
+    .array(z.string())
+    .default([])
+    .describe('Names under which the API may be reached, besides localhost and addresses.'),
+  submit_rate_per_min: z
+    .number()
+    .int()
+    .min(1)
+    .default(600)
+    .describe('Tasks that one user may submit a minute.'),
   log_level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   default_agent: z
     .string()

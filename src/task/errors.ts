@@ -83,6 +83,18 @@ export const ERRORS = {
     remedy: 'This is a defect of the platform: report it.',
     retryable: false,
   },
+  ROUTE_NOT_FOUND: {
+    category: 'input',
+    title: 'No such address',
+    remedy: 'See /openapi.json for what there is.',
+    retryable: false,
+  },
+  METHOD_NOT_ALLOWED: {
+    category: 'input',
+    title: 'The address does not take this method',
+    remedy: 'Use a method that the Allow header names.',
+    retryable: false,
+  },
   RATE_LIMIT_EXCEEDED: {
     category: 'limit',
     title: 'Too many requests',
@@ -196,6 +208,18 @@ export const ERRORS = {
     category: 'limit',
     title: 'The execution has too many operations or too much state',
     remedy: 'Split the work over several executions.',
+    retryable: false,
+  },
+  INVALID_CHECKPOINT: {
+    category: 'platform',
+    title: 'The checkpoint is not valid',
+    remedy: 'Check that the workflow takes the same path at each replay.',
+    retryable: false,
+  },
+  EXECUTION_TIMED_OUT: {
+    category: 'limit',
+    title: 'The execution took longer than it may',
+    remedy: 'Raise the time limit of the handler, or split the work.',
     retryable: false,
   },
   EXECUTION_STOPPED: {

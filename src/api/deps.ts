@@ -1,0 +1,55 @@
+import type { Settings } from '../config/settings.ts';
+import type { Screen } from '../policy/screen.ts';
+import type { BlobStore, Stores } from '../stores/stores.ts';
+import type { Payload } from '../task/protocol.ts';
+import type { Task } from '../task/task.ts';
+import type { TaskDriver } from './driver.ts';
+import type { TaskTokens } from './task-tokens.ts';
+
+/** Everything the API works with; it has no state of its own besides rate counters. */
+export interface ApiDeps {
+  stores: Stores;
+  blobs: BlobStore;
+  settings: Settings;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** A fresh ULID. */
+  newId(): string;
+  log: Log;
+  taskTokens: TaskTokens;
+  /** Checks text from outside; when it throws, the request is refused (503). */
+  screen: Screen;
+  driver: TaskDriver;
+  /** Canonical name of a repository, and whether it may be onboarded on first use. Throws VALIDATION_ERROR. */
+  resolveRepo(reference: string): RepoReference | Promise<RepoReference>;
+  /** Short-lived credentials for the runner's clone and push; null when none are needed. */
+  forgeCredentials(
+    repo: string,
+  ): Promise<{ username: string; password: string; expiresAt: string | null } | null>;
+  /** What the runner of the task's present attempt works from. */
+  payloadFor(task: Task): Promise<Payload>;
+  /** Coding agents that this deployment can run. Default: `command`. */
+  agents?: readonly string[];
+  /** Compute backends of this deployment. Default: `local` without a known limit. */
+  computes?: readonly { type: string; maxSessions: number | null }[];
+  /** Ends open event streams when it aborts, so that the server can close; readers resume elsewhere. */
+  closing?: AbortSignal;
+  /** How long a cancel waits for its proof. Default 5,000 ms. */
+  cancelWaitMs?: number;
+  /** Pause between pings of an event stream. Default 15,000 ms. */
+  pingIntervalMs?: number;
+}
+
+/** `named` (`owner/name`) must be onboarded by an admin; the others are, with defaults, on first use. */
+export interface RepoReference {
+  repo: string;
+  kind: 'local' | 'url' | 'named';
+}
+
+/** Structured log: fields first, then the message; `event` is a stable key. A pino logger is one. */
+export interface Log {
+  debug(fields: Record<string, unknown>, message: string): void;
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+}

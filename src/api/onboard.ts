@@ -1,0 +1,66 @@
+import type { z } from '@hono/zod-openapi';
+import { BgAgentError } from '../task/errors.ts';
+import type { RepoConfig } from '../task/repo.ts';
+import type { ApiDeps } from './deps.ts';
+import type { putRepoSchema } from './schemas/repos.ts';
+
+type RepoChange = z.output<typeof putRepoSchema>;
+
+/** Writes a repository's settings: those given, else those it had, else the defaults. */
+export async function onboard(deps: ApiDeps, repo: string, change: RepoChange): Promise<RepoConfig> {
+  const { stores, now, agents = ['command'], computes = [{ type: 'local' }] } = deps;
+  requireKnown('agent', change.agent, agents);
+  requireKnown(
+    'compute_type',
+    change.compute_type,
+    computes.map(({ type }) => type),
+  );
+  const before = await stores.repos.get(repo);
+  const at = new Date(now()).toISOString();
+  const config: RepoConfig = {
+    ...(before ?? defaults(repo, computes[0]?.type ?? 'local', at)),
+    ...given(change),
+    status: 'active',
+    onboarded_at: before?.status === 'active' ? before.onboarded_at : at,
+    updated_at: at,
+  };
+  await stores.repos.put(config);
+  return config;
+}
+
+/** A setting that this deployment can't serve is refused when it is made, not when a task meets it. */
+function requireKnown(field: string, value: string | null | undefined, known: readonly string[]): void {
+  if (value == null || known.includes(value)) return;
+  throw new BgAgentError(
+    'VALIDATION_ERROR',
+    `${field}: this deployment has no "${value}"; it has ${known.join(', ')}`,
+    { field },
+  );
+}
+
+const given = (change: RepoChange): Partial<RepoConfig> =>
+  Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+
+const defaults = (repo: string, computeType: string, at: string): RepoConfig => ({
+  repo,
+  status: 'active',
+  compute_type: computeType,
+  instance_type: null,
+  agent: null,
+  agent_command: null,
+  model_id: null,
+  max_turns: null,
+  max_budget_usd: null,
+  system_prompt_overrides: null,
+  build_command: null,
+  lint_command: null,
+  setup_command: null,
+  egress_allowlist: [],
+  token_secret: null,
+  deadline_s: null,
+  notifications: null,
+  cedar_policies: [],
+  approval_gate_cap: null,
+  onboarded_at: at,
+  updated_at: at,
+});

@@ -1,0 +1,105 @@
+import { createRoute } from '@hono/zod-openapi';
+import { BgAgentError } from '../../task/errors.ts';
+import type { RepoConfig } from '../../task/repo.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { ApiApp } from '../env.ts';
+import { jsonBody } from '../middleware/body.ts';
+import { requires } from '../middleware/requires.ts';
+import { onboard } from '../onboard.ts';
+import { dataOf, pageOf, pageQuery } from '../schemas/envelope.ts';
+import { putRepoSchema, repoDetailSchema, repoParams } from '../schemas/repos.ts';
+import { BODY_FAILURES, COMMON_FAILURES, json, NOT_FOUND, UNPROCESSABLE, WITH_KEY } from './responses.ts';
+
+const path = '/v1/repos/{repo}';
+const one = json('The repository’s settings.', dataOf(repoDetailSchema));
+
+/** Repositories that tasks may work on. `{repo}` is one URL-encoded segment: `octo%2Fhello`. */
+export function repoRoutes(app: ApiApp, deps: ApiDeps): void {
+  const { stores, now } = deps;
+
+  async function known(reference: string): Promise<RepoConfig> {
+    const { repo } = await deps.resolveRepo(reference);
+    const config = await stores.repos.get(repo);
+    if (config?.status !== 'active') throw new BgAgentError('REPO_NOT_FOUND', `${repo} is not onboarded`);
+    return config;
+  }
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/repos',
+      operationId: 'listRepos',
+      summary: 'List onboarded repositories',
+      tags: ['repos'],
+      security: WITH_KEY,
+      middleware: [requires(deps, 'tasks:read')] as const,
+      request: { query: pageQuery(20) },
+      responses: { 200: json('Repositories.', pageOf(repoDetailSchema)), ...COMMON_FAILURES },
+    }),
+    async (c) => {
+      const { limit, next_token } = c.req.valid('query');
+      const { items, nextToken } = await stores.repos.list({
+        limit,
+        ...(next_token === undefined ? {} : { nextToken: next_token }),
+      });
+      const pagination = { next_token: nextToken, has_more: nextToken !== null };
+      return c.json({ data: items.filter(({ status }) => status === 'active'), pagination }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path,
+      operationId: 'getRepo',
+      summary: 'Show a repository',
+      tags: ['repos'],
+      security: WITH_KEY,
+      middleware: [requires(deps, 'tasks:read')] as const,
+      request: { params: repoParams },
+      responses: { 200: one, ...COMMON_FAILURES, ...NOT_FOUND },
+    }),
+    async (c) => c.json({ data: await known(c.req.valid('param').repo) }, 200),
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'put',
+      path,
+      operationId: 'putRepo',
+      summary: 'Onboard a repository, or change its settings',
+      tags: ['repos'],
+      security: WITH_KEY,
+      middleware: [requires(deps, 'admin'), jsonBody()] as const,
+      request: {
+        params: repoParams,
+        body: { required: true, content: { 'application/json': { schema: putRepoSchema } } },
+      },
+      responses: { 200: one, ...BODY_FAILURES, ...UNPROCESSABLE },
+    }),
+    async (c) => {
+      const { repo } = await deps.resolveRepo(c.req.valid('param').repo);
+      return c.json({ data: await onboard(deps, repo, c.req.valid('json')) }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'delete',
+      path,
+      operationId: 'removeRepo',
+      summary: 'Remove a repository; its tasks stay, new ones are refused',
+      tags: ['repos'],
+      security: WITH_KEY,
+      middleware: [requires(deps, 'admin')] as const,
+      request: { params: repoParams },
+      responses: { 200: one, ...COMMON_FAILURES, ...NOT_FOUND },
+    }),
+    async (c) => {
+      const config = await known(c.req.valid('param').repo);
+      const removed = { ...config, status: 'removed' as const, updated_at: new Date(now()).toISOString() };
+      await stores.repos.put(removed);
+      return c.json({ data: removed }, 200);
+    },
+  );
+}

@@ -1,0 +1,134 @@
+import { BgAgentError, codeOf, messageOf } from '../../task/errors.ts';
+import { EVENTS, type NewEvent, RUNNER_EVENT_TYPES } from '../../task/events.ts';
+import type { OutcomeReport, ReportReply, ReportRequest } from '../../task/protocol.ts';
+import { isTerminal } from '../../task/status.ts';
+import { diffKey, logKey } from '../blob-keys.ts';
+import type { ApiDeps } from '../deps.ts';
+import { type RunnerClaim, requireLive, requireSameAttempt } from './access.ts';
+import { runnerLease } from './start.ts';
+
+/** Heartbeats are written at most this often, in milliseconds, and at least twice an interval. */
+const HEARTBEAT_WRITE_MS = 10_000;
+
+/** Characters of an event's metadata as JSON. */
+const METADATA_LIMIT = 8_192;
+
+/** The outcome's own event has this number, so that a repeated report doesn't tell it twice. */
+const OUTCOME_SEQ = Number.MAX_SAFE_INTEGER;
+
+type ReportedEvent = ReportRequest['events'][number];
+type AcceptedEvent = { seq: number; event: NewEvent; timestamp: string };
+
+/** Takes in a report; safe to repeat. An outcome is durable, and the workflow told of it, when this returns. */
+export async function takeReport(
+  deps: ApiDeps,
+  claim: RunnerClaim,
+  report: ReportRequest,
+): Promise<ReportReply> {
+  requireSameAttempt(claim, report);
+  const { stores, driver, log } = deps;
+  const { task, attempt } = claim;
+  if (isTerminal(task.status) && report.outcome && (await stores.outcomes.get(task.task_id, attempt)))
+    return { cancel_requested: false, nudges: [] };
+  requireLive(claim);
+  await requireHolder(deps, claim, report.runner_id);
+
+  const events = report.events.flatMap((event) => accepted(event, deps, claim));
+  if (report.outcome) events.push(outcomeEvent(report.outcome, deps.now()));
+  // Begun together, so that they share one flush to disk.
+  await Promise.all([
+    events.length > 0 ? stores.events.appendReported(task.task_id, attempt, events) : undefined,
+    report.outcome ? stores.outcomes.put(task.task_id, attempt, report.outcome) : noteHeartbeat(deps, claim),
+    report.outcome?.diff ? deps.blobs.put(diffKey(task.task_id, attempt), report.outcome.diff) : undefined,
+    report.log ? appendLog(deps, claim, report.log) : undefined,
+  ]);
+  if (report.outcome) {
+    log.info(
+      { event: 'api.outcome.reported', task_id: task.task_id, attempt, result: report.outcome.result },
+      'a runner reported its outcome',
+    );
+    await driver.wake(task.task_id);
+  }
+  return { cancel_requested: task.cancel_requested_at !== null, nudges: [] };
+}
+
+/** Only the process that began the attempt may report for it. */
+async function requireHolder(
+  { stores }: ApiDeps,
+  { task, attempt }: RunnerClaim,
+  runnerId: string,
+): Promise<void> {
+  const lease = await stores.leases.get(runnerLease(task.task_id, attempt));
+  if (lease && lease.owner !== runnerId)
+    throw new BgAgentError('EPOCH_STALE', `another process began attempt ${attempt} of task ${task.task_id}`);
+}
+
+/** The event as the catalogue has it; one that a runner may not tell, or tells wrongly, is left out with a word in the log. */
+function accepted(reported: ReportedEvent, { log, now }: ApiDeps, { task }: RunnerClaim): AcceptedEvent[] {
+  const type = RUNNER_EVENT_TYPES.find((known) => known === reported.event_type);
+  const parsed = type === undefined ? undefined : EVENTS[type].metadata.safeParse(reported.metadata);
+  if (type === undefined || !parsed?.success || JSON.stringify(parsed.data).length > METADATA_LIMIT) {
+    log.warn(
+      {
+        event: 'api.event.dropped',
+        task_id: task.task_id,
+        event_type: reported.event_type.slice(0, 100),
+        reason:
+          type === undefined
+            ? 'not for a runner to tell'
+            : (parsed?.error?.issues[0]?.message ?? 'too large'),
+      },
+      'an event of a runner was not accepted',
+    );
+    return [];
+  }
+  const at = Date.parse(reported.timestamp);
+  return [
+    {
+      seq: reported.seq,
+      // The catalogue's own schema has just checked that the metadata belongs to the type.
+      event: { type, metadata: parsed.data } as NewEvent,
+      timestamp: new Date(Number.isNaN(at) ? now() : at).toISOString(),
+    },
+  ];
+}
+
+const outcomeEvent = ({ result, head_sha }: OutcomeReport, at: number): AcceptedEvent => ({
+  seq: OUTCOME_SEQ,
+  event: { type: 'outcome_reported', metadata: { result, head_sha } },
+  timestamp: new Date(at).toISOString(),
+});
+
+async function noteHeartbeat(
+  { stores, settings, now }: ApiDeps,
+  { task, attempt }: RunnerClaim,
+): Promise<void> {
+  const at = now();
+  const interval = Math.min(HEARTBEAT_WRITE_MS, settings.heartbeat_interval_s * 500);
+  if (task.last_heartbeat_at !== null && at - Date.parse(task.last_heartbeat_at) < interval) return;
+  try {
+    await stores.tasks.update(task.task_id, {
+      when: { attempt },
+      patch: { last_heartbeat_at: new Date(at).toISOString() },
+    });
+  } catch (error) {
+    if (codeOf(error) !== 'TASK_MOVED') throw error;
+    throw new BgAgentError('EPOCH_STALE', `task ${task.task_id} has moved on`, { cause: error });
+  }
+}
+
+/** A log that can't be kept is no reason to refuse the rest of the report. */
+async function appendLog(
+  { blobs, log }: ApiDeps,
+  { task, attempt }: RunnerClaim,
+  { offset, text }: NonNullable<ReportRequest['log']>,
+): Promise<void> {
+  try {
+    await blobs.append(logKey(task.task_id, attempt), offset, text);
+  } catch (error) {
+    log.warn(
+      { event: 'api.log.append_failed', task_id: task.task_id, attempt, offset, error: messageOf(error) },
+      'log text of a runner was not kept',
+    );
+  }
+}

@@ -1,0 +1,48 @@
+import { z } from '@hono/zod-openapi';
+import { repoConfigSchema } from '../../task/repo.ts';
+import { line, strict, text } from './envelope.ts';
+
+const shape = repoConfigSchema.shape;
+
+export const repoDetailSchema = repoConfigSchema.extend({}).openapi('RepoConfig');
+
+export const repoParams = z.object({ repo: line(1_000) });
+
+/** A command line for `sh -c`. */
+const command = text(4_000).nullable().optional();
+
+/** Fields left out keep their value, or get the default when the repository is new; null means the platform's default. */
+export const putRepoSchema = strict({
+  compute_type: line(50).optional(),
+  instance_type: line(50).nullable().optional(),
+  agent: line(100).nullable().optional(),
+  agent_command: command,
+  model_id: line(200).nullable().optional(),
+  max_turns: shape.max_turns.optional(),
+  max_budget_usd: shape.max_budget_usd.optional(),
+  system_prompt_overrides: text(20_000).nullable().optional(),
+  build_command: command,
+  lint_command: command,
+  setup_command: command,
+  egress_allowlist: z
+    .array(
+      z
+        .string()
+        .max(253)
+        .regex(/^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i, {
+          error: 'must be a host name, or `*.` and a host name',
+        }),
+    )
+    .max(200)
+    .optional(),
+  token_secret: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_./-]{0,199}$/, 'must be the name of a secret: letters, digits, . _ / -')
+    .nullable()
+    .optional(),
+  deadline_s: shape.deadline_s.optional(),
+  notifications: z.record(z.string(), z.unknown()).nullable().optional(),
+  cedar_policies: z.array(text(10_000)).max(100).optional(),
+  approval_gate_cap: z.number().int().min(0).max(10_000).nullable().optional(),
+}).openapi('PutRepoRequest');
+export type PutRepoRequest = z.input<typeof putRepoSchema>;
