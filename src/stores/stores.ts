@@ -227,7 +227,7 @@ export interface ApiKeyStore {
 
 /**
  * Larger things: logs, diffs, payloads. Keys are slash-separated names of letters, digits and `. _ - : @ = +`, each starting with
- * a letter or digit; another key is a VALIDATION_ERROR. Values are bytes.
+ * a letter or digit; another key is a VALIDATION_ERROR. No key is another's folder (`a` beside `a/b`). Values are bytes.
  */
 export interface BlobStore {
   put(key: string, value: Uint8Array | string): Promise<void>;

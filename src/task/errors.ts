@@ -228,6 +228,12 @@ export const ERRORS = {
     remedy: 'Nothing to do.',
     retryable: false,
   },
+  SECRETS_FILE_REFUSED: {
+    category: 'platform',
+    title: 'The secrets file can not be trusted',
+    remedy: 'See the reason in the message: give the file mode 0600 (`chmod 600`), or mend its JSON.',
+    retryable: false,
+  },
 
   QUEUE_TIMEOUT: {
     category: 'limit',

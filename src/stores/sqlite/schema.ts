@@ -1,0 +1,93 @@
+import type { MigrationSet } from '../../sqlite/database.ts';
+
+/**
+ * A record is one row: `doc` holds all of it as JSON, the columns repeat what is searched or compared, written by the same
+ * statement. Times in text are ISO 8601 in UTC, so they sort as they are.
+ */
+export const storeMigrations: MigrationSet = {
+  area: 'stores',
+  migrations: [
+    {
+      version: 1,
+      sql: `
+CREATE TABLE tasks (
+  task_id TEXT PRIMARY KEY,
+  user_id TEXT NOT NULL,
+  repo TEXT NOT NULL,
+  status TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  queue_key TEXT, -- "<queued_at> <task_id>" while the task waits in the queue and nobody has cancelled it
+  ended_at TEXT,
+  doc TEXT NOT NULL
+) STRICT;
+CREATE INDEX tasks_by_status ON tasks (status, task_id);
+CREATE INDEX tasks_by_user_status ON tasks (user_id, status, task_id);
+CREATE INDEX tasks_by_repo ON tasks (repo, task_id);
+CREATE INDEX tasks_by_user_repo ON tasks (user_id, repo, task_id);
+CREATE INDEX tasks_queued ON tasks (queue_key) WHERE queue_key IS NOT NULL;
+CREATE INDEX tasks_queued_by_user ON tasks (user_id, queue_key) WHERE queue_key IS NOT NULL;
+CREATE INDEX tasks_ended ON tasks (ended_at) WHERE ended_at IS NOT NULL;
+
+-- The concurrency slot of a user is a set of task ids: exactly the user's active tasks.
+CREATE TABLE slots (
+  task_id TEXT PRIMARY KEY,
+  user_id TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX slots_by_user ON slots (user_id);
+
+CREATE TABLE idempotency_keys (
+  user_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  body_hash TEXT NOT NULL,
+  task_id TEXT NOT NULL,
+  PRIMARY KEY (user_id, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_keys_by_task ON idempotency_keys (task_id);
+
+CREATE TABLE events (
+  event_id TEXT PRIMARY KEY,
+  task_id TEXT NOT NULL,
+  event_type TEXT NOT NULL,
+  timestamp TEXT NOT NULL,
+  metadata TEXT NOT NULL,
+  attempt INTEGER, -- of a reported event, with
+  seq INTEGER      -- its number there
+) STRICT, WITHOUT ROWID;
+CREATE INDEX events_by_task ON events (task_id, event_id);
+CREATE UNIQUE INDEX events_reported ON events (task_id, attempt, seq) WHERE seq IS NOT NULL;
+
+CREATE TABLE wakeups (
+  task_id TEXT PRIMARY KEY,
+  callback_id TEXT,
+  signalled INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE outcomes (
+  task_id TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  doc TEXT NOT NULL,
+  PRIMARY KEY (task_id, attempt)
+) STRICT;
+
+CREATE TABLE leases (
+  name TEXT PRIMARY KEY,
+  owner TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  expires_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE repos (
+  repo TEXT PRIMARY KEY,
+  doc TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE api_keys (
+  key_id TEXT PRIMARY KEY,
+  user_id TEXT NOT NULL,
+  doc TEXT NOT NULL
+) STRICT;
+CREATE INDEX api_keys_by_user ON api_keys (user_id, key_id);
+`,
+    },
+  ],
+};
