@@ -5,6 +5,7 @@ import { line, strict, text } from './envelope.ts';
 const shape = repoConfigSchema.shape;
 
 export const repoDetailSchema = repoConfigSchema.extend({}).openapi('RepoConfig');
+export type RepoDetail = z.infer<typeof repoDetailSchema>;
 
 export const repoParams = z.object({ repo: line(1_000) });
 

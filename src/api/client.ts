@@ -1,0 +1,151 @@
+import type { z } from '@hono/zod-openapi';
+import { type ClientOptions, createSend, type RequestOptions } from './client/http.ts';
+import type { ApiKeyDetail, CreateApiKeyRequest, CreatedApiKey } from './schemas/api-keys.ts';
+import type { Fleet } from './schemas/fleet.ts';
+import type { PutRepoRequest, RepoDetail } from './schemas/repos.ts';
+import type {
+  CreateTaskRequest,
+  cancelledSchema,
+  cancellingSchema,
+  TaskDetail,
+  TaskEventDetail,
+  TaskSummary,
+} from './schemas/tasks.ts';
+
+export { API_KEY_SCOPES, type ApiKeyScope } from '../stores/stores.ts';
+export { BgAgentError } from '../task/errors.ts';
+export { ApiError, type ClientOptions } from './client/http.ts';
+export type {
+  ApiKeyDetail,
+  CreateApiKeyRequest,
+  CreatedApiKey,
+  CreateTaskRequest,
+  Fleet,
+  PutRepoRequest,
+  RepoDetail,
+  TaskDetail,
+  TaskEventDetail,
+  TaskSummary,
+};
+
+/** How long a stream looks for a platform that is away (a restart, a deployment), in milliseconds. */
+const GIVE_UP_AFTER_MS = 120_000;
+
+export interface Page<T> {
+  data: T[];
+  pagination: { next_token: string | null; has_more: boolean };
+}
+
+export interface PageQuery {
+  /** 1 to 100. */
+  limit?: number;
+  next_token?: string;
+}
+
+export type CancelAnswer = z.infer<typeof cancelledSchema> | z.infer<typeof cancellingSchema>;
+
+/**
+ * The platform's API. Every method throws ApiError with the platform's code and request id, or SERVICE_UNAVAILABLE (a plain
+ * BgAgentError with the network's error as its cause) when the platform can't be reached.
+ */
+export type Client = ReturnType<typeof createClient>;
+
+export function createClient(options: ClientOptions) {
+  const send = createSend(options);
+
+  const json = async <T>(method: string, path: string, request?: RequestOptions): Promise<T> =>
+    (await (await send(method, path, request)).json()) as T;
+  const data = async <T>(method: string, path: string, request?: RequestOptions): Promise<T> =>
+    (await json<{ data: T }>(method, path, request)).data;
+  const text = async (path: string): Promise<string> =>
+    (await send('GET', path, { headers: { Accept: 'text/plain' } })).text();
+
+  const task = (taskId: string, rest = ''): string => `/v1/tasks/${encodeURIComponent(taskId)}${rest}`;
+  const repo = (name: string): string => `/v1/repos/${encodeURIComponent(name)}`;
+
+  /** `replayed`: the key was used before for this same request, and this is the task of then. */
+  async function submit(
+    path: string,
+    body: unknown,
+    idempotencyKey: string | undefined,
+  ): Promise<{ task: TaskDetail; replayed: boolean }> {
+    const response = await send('POST', path, { body, headers: { 'Idempotency-Key': idempotencyKey } });
+    const { data: detail } = (await response.json()) as { data: TaskDetail };
+    return { task: detail, replayed: response.headers.get('idempotent-replay') === 'true' };
+  }
+
+  const listEvents = (
+    taskId: string,
+    { desc, ...query }: PageQuery & { after?: string; desc?: boolean } = {},
+  ): Promise<Page<TaskEventDetail>> =>
+    json('GET', task(taskId, '/events'), { query: { ...query, ...(desc ? { desc: 1 } : {}) } });
+
+  return {
+    createTask: (
+      request: CreateTaskRequest,
+      { idempotencyKey }: { idempotencyKey?: string | undefined } = {},
+    ): Promise<{ task: TaskDetail; replayed: boolean }> => submit('/v1/tasks', request, idempotencyKey),
+
+    retryTask: async (
+      taskId: string,
+      { idempotencyKey }: { idempotencyKey?: string | undefined } = {},
+    ): Promise<TaskDetail> => (await submit(task(taskId, '/retry'), undefined, idempotencyKey)).task,
+
+    /** `status`: one or several, separated by commas. */
+    listTasks: (query: PageQuery & { status?: string; repo?: string } = {}): Promise<Page<TaskSummary>> =>
+      json('GET', '/v1/tasks', { query: { ...query } }),
+
+    getTask: (taskId: string): Promise<TaskDetail> => data('GET', task(taskId)),
+
+    cancelTask: (taskId: string): Promise<CancelAnswer> => data('DELETE', task(taskId)),
+
+    listEvents,
+
+    /** Every event, past ones first, until the terminal one; goes on by itself after a broken connection. */
+    async *streamEvents(
+      taskId: string,
+      {
+        after,
+        signal,
+        giveUpAfterMs = GIVE_UP_AFTER_MS,
+      }: { after?: string; signal?: AbortSignal; giveUpAfterMs?: number } = {},
+    ): AsyncGenerator<TaskEventDetail, void, undefined> {
+      const { followEvents } = await import('./client/stream.ts');
+      yield* followEvents({
+        send,
+        taskId: encodeURIComponent(taskId),
+        after,
+        signal: signal ?? options.signal,
+        giveUpAfterMs,
+        listAfter: async (cursor) =>
+          (await listEvents(taskId, { limit: 100, ...(cursor === undefined ? {} : { after: cursor }) })).data,
+        hasEnded: async () => (await data<TaskDetail>('GET', task(taskId))).completed_at !== null,
+      });
+    },
+
+    getLogs: (taskId: string): Promise<string> => text(task(taskId, '/logs')),
+    getDiff: (taskId: string): Promise<string> => text(task(taskId, '/diff')),
+    listPending: async (): Promise<unknown[]> =>
+      (await data<{ pending: unknown[] }>('GET', '/v1/pending')).pending,
+
+    listRepos: (query: PageQuery = {}): Promise<Page<RepoDetail>> =>
+      json('GET', '/v1/repos', { query: { ...query } }),
+    getRepo: (name: string): Promise<RepoDetail> => data('GET', repo(name)),
+    putRepo: (name: string, settings: PutRepoRequest): Promise<RepoDetail> =>
+      data('PUT', repo(name), { body: settings }),
+    removeRepo: (name: string): Promise<RepoDetail> => data('DELETE', repo(name)),
+
+    createApiKey: (request: CreateApiKeyRequest): Promise<CreatedApiKey> =>
+      data('POST', '/v1/api-keys', { body: request }),
+    listApiKeys: (query: PageQuery = {}): Promise<Page<ApiKeyDetail>> =>
+      json('GET', '/v1/api-keys', { query: { ...query } }),
+    revokeApiKey: (keyId: string): Promise<ApiKeyDetail> =>
+      data('DELETE', `/v1/api-keys/${encodeURIComponent(keyId)}`),
+
+    getFleet: (): Promise<Fleet> => data('GET', '/v1/fleet'),
+    /** Throws SERVICE_UNAVAILABLE when the platform can't serve. */
+    checkReady: async (): Promise<void> => {
+      await send('GET', '/readyz');
+    },
+  };
+}
