@@ -3,8 +3,15 @@ import type { Event } from '@aws-sdk/client-lambda';
 
 /** Durable executions: `sqlite` in process, `lambda` on AWS. Handlers are written once against AWS's durable execution SDK. */
 export interface DurableRuntime {
-  /** Makes `handler` known under `name`; register before starting executions, and at each start of the process. */
-  register<In, Out>(name: string, handler: DurableExecutionHandler<In, Out>): void;
+  /**
+   * Makes `handler` known under `name`; register before starting executions, and at each start of the process.
+   * `timeoutSeconds`: how long its executions may take before they end as TIMED_OUT. Default: no limit.
+   */
+  register<In, Out>(
+    name: string,
+    handler: DurableExecutionHandler<In, Out>,
+    options?: { timeoutSeconds?: number },
+  ): void;
 
   /**
    * Starts an execution. Idempotent by `id`: the same id and input returns the same execution; the same id with another
@@ -21,7 +28,10 @@ export interface DurableRuntime {
   /** Events in the shape of the service's GetDurableExecutionHistory (`@aws-sdk/client-lambda` Event), oldest first. */
   history(id: string): Promise<Event[]>;
 
-  /** Throws CALLBACK_NOT_FOUND, CALLBACK_CLOSED, PAYLOAD_TOO_LARGE. Resolves when durable. */
+  /**
+   * The workflow gets a string as it is, anything else as JSON (unless its callback has another serdes).
+   * Throws CALLBACK_NOT_FOUND, CALLBACK_CLOSED, PAYLOAD_TOO_LARGE. Resolves when durable.
+   */
   completeCallback(callbackId: string, result?: unknown): Promise<void>;
   failCallback(callbackId: string, error: unknown): Promise<void>;
   /** Restarts the callback's heartbeat timer. */

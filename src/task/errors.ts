@@ -362,6 +362,12 @@ export const ERRORS = {
       'Install bubblewrap, socat and ripgrep (`apt-get install bubblewrap socat ripgrep`), or set allow_unsandboxed.',
     retryable: false,
   },
+  SECRET_IN_CHANGES: {
+    category: 'repository',
+    title: 'The changes hold what looks like a secret',
+    remedy: 'Take the secret out of the file that the message names; nothing was pushed.',
+    retryable: false,
+  },
   SETUP_FAILED: {
     category: 'repository',
     title: 'The setup command failed',

@@ -1,0 +1,137 @@
+import type { Database, Statement } from '../../sqlite/database.ts';
+import { BgAgentError, type ErrorCode } from '../../task/errors.ts';
+import type { ExecutionRow, ExecutionTable } from './executions.ts';
+import { decodeEntries } from './log.ts';
+import { createOperationState, type OperationState } from './state.ts';
+
+/** One run of the handler, from its call to its answer. */
+export interface Invocation {
+  /** The only checkpoint token that is accepted now. */
+  token: string;
+  readonly startedAt: number;
+  readonly requestId: string;
+  checkpoints: number;
+  /** The latest answer to a checkpoint told the handler of something from outside: it may not have had the time to act on it. */
+  toldLately: boolean;
+  /** Why a checkpoint was refused for good: what the execution fails with. */
+  refusal: { code: ErrorCode; message: string } | undefined;
+}
+
+/** An execution with something going on. Parked ones are in the database only. */
+export interface LiveExecution {
+  readonly row: ExecutionRow;
+  readonly state: OperationState;
+  /** Size of the log so far. */
+  logSize: number;
+  /** Operations that changed from outside and that the handler hasn't been told of. */
+  readonly untold: Set<string>;
+  invocation: Invocation | undefined;
+  /** Invocations in a row that broke off. */
+  breaks: number;
+  /** The driver is at work on it. */
+  driven: boolean;
+  /** Settles (never fails: see `failure`) when all that was written is flushed. */
+  written: Promise<void>;
+  unwritten: number;
+  /** A write failed: what is in memory counts no more. */
+  failure: Error | undefined;
+  timeout: NodeJS.Timeout | undefined;
+}
+
+export interface LiveExecutions {
+  /** The execution, read from the database if need be; undefined when it has ended or never was. */
+  load(id: string): LiveExecution | undefined;
+  get(id: string): LiveExecution | undefined;
+  add(row: ExecutionRow): LiveExecution;
+  /** Writes one unit that concerns these executions. Settles when it is flushed; throws when it could not be written. */
+  write(executions: readonly LiveExecution[], statements: readonly Statement[]): Promise<void>;
+  /** Drops it from memory if nothing is going on. */
+  release(execution: LiveExecution): void;
+  /** Forgets what is in memory of it. */
+  drop(execution: LiveExecution): void;
+  all(): Iterable<LiveExecution>;
+}
+
+export function createLiveExecutions({
+  database,
+  table,
+}: {
+  database: Database;
+  table: ExecutionTable;
+}): LiveExecutions {
+  const live = new Map<string, LiveExecution>();
+
+  function add(row: ExecutionRow): LiveExecution {
+    const execution: LiveExecution = {
+      row,
+      state: createOperationState(),
+      logSize: 0,
+      untold: new Set(),
+      invocation: undefined,
+      breaks: 0,
+      driven: false,
+      written: Promise.resolve(),
+      unwritten: 0,
+      failure: undefined,
+      timeout: undefined,
+    };
+    live.set(row.id, execution);
+    return execution;
+  }
+
+  function drop(execution: LiveExecution): void {
+    clearTimeout(execution.timeout);
+    if (live.get(execution.row.id) === execution) live.delete(execution.row.id);
+  }
+
+  function release(execution: LiveExecution): void {
+    if (!execution.driven && execution.unwritten === 0) drop(execution);
+  }
+
+  return {
+    add,
+    drop,
+    get: (id) => live.get(id),
+    all: () => live.values(),
+    load(id) {
+      const present = live.get(id);
+      if (present) return present;
+      const row = table.byId(id);
+      if (row?.status !== 'RUNNING') return undefined;
+      const execution = add(row);
+      for (const encoded of table.log(row.key)) {
+        execution.logSize += encoded.length;
+        for (const entry of decodeEntries(encoded)) execution.state.apply(entry);
+      }
+
+      return execution;
+    },
+    async write(executions, statements) {
+      const written = database.write(statements).then(
+        () => {
+          for (const execution of executions) {
+            execution.unwritten -= 1;
+            release(execution);
+          }
+        },
+        (cause: unknown) => {
+          const failure = new BgAgentError('SERVICE_UNAVAILABLE', 'The execution could not be written.', {
+            cause,
+          });
+          for (const execution of executions) {
+            execution.unwritten -= 1;
+            execution.failure = failure;
+            drop(execution);
+          }
+        },
+      );
+      for (const execution of executions) {
+        execution.unwritten += 1;
+        execution.written = written;
+      }
+      await written;
+      for (const { failure } of executions) if (failure) throw failure;
+    },
+    release,
+  };
+}
