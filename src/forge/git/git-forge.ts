@@ -1,0 +1,154 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BgAgentError } from '../../task/errors.ts';
+import type { Forge } from '../forge.ts';
+import { checkBranchName } from './branch.ts';
+import { createGit, type GitCredentials, type GitRun, gitFailure } from './git.ts';
+import { parseRemote, type Remote } from './remote.ts';
+
+export interface GitForgeOptions {
+  /** PATH, and for ssh remotes HOME and SSH_AUTH_SOCK, as the platform has them. */
+  environment?: Readonly<Record<string, string | undefined>>;
+  /** The token for an HTTP remote, when there is one. Default: none. */
+  credentialsFor?(repo: string): Promise<GitCredentials | null>;
+  /** Milliseconds for one question to a remote. Default 30,000. */
+  timeoutMs?: number;
+}
+
+/** Any git remote: branches are pushed, there are no pull requests. */
+export function createGitForge({
+  environment,
+  credentialsFor = async () => null,
+  timeoutMs = 30_000,
+}: GitForgeOptions): Forge {
+  const git = createGit({ environment: environment ?? {} });
+
+  async function ask(remote: Remote, patterns: readonly string[]): Promise<string[]> {
+    const options: GitRun = {
+      timeoutMs,
+      allowFile: remote.kind === 'local',
+      credentials: remote.kind === 'url' ? await credentialsFor(remote.repo) : null,
+    };
+    try {
+      const answer = await git.text(
+        ['ls-remote', '--symref', '--end-of-options', remote.repo, ...patterns],
+        options,
+      );
+      return answer.split('\n').filter((line) => line !== '');
+    } catch (error) {
+      throw gitFailure(error, 'REPO_UNREACHABLE', `${remote.repo} can not be read`);
+    }
+  }
+
+  return {
+    type: 'git',
+
+    async preflight(repo) {
+      const remote = gitRemote(repo);
+      const [lines] = await Promise.all([ask(remote, ['HEAD']), checkPushRight(remote)]);
+      let refs = parseRefs(lines);
+      let baseBranch = refs.defaultBranch;
+      let baseSha = refs.head;
+      if (baseBranch === undefined || baseSha === undefined) {
+        refs = parseRefs(await ask(remote, ['refs/heads/*']));
+        if (refs.heads.size === 0) throw new BgAgentError('REPO_EMPTY', `${remote.repo} has no branch`);
+        // A detached HEAD: a branch that is just there.
+        [baseBranch, baseSha] = [...refs.heads].find(([, head]) => head === baseSha) ?? [];
+      }
+      if (baseBranch === undefined || baseSha === undefined)
+        throw new BgAgentError(
+          'BRANCH_INVALID',
+          `the HEAD of ${remote.repo} names no branch that exists; it has ${[...refs.heads.keys()].slice(0, 5).join(', ')}`,
+        );
+      return { url: remote.repo, baseBranch: checkBranchName(baseBranch), baseSha };
+    },
+
+    async branchHead(repo, branch) {
+      const name = `refs/heads/${checkBranchName(branch)}`;
+      const lines = await ask(gitRemote(repo), [name]);
+      return parseRefs(lines).heads.get(branch) ?? null;
+    },
+
+    async credentials(repo) {
+      const remote = gitRemote(repo);
+      const found =
+        remote.transport === 'https' || remote.transport === 'http'
+          ? await credentialsFor(remote.repo)
+          : null;
+      return found ? { ...found, expiresAt: null } : null;
+    },
+
+    compareUrl(repo, base, branch) {
+      return compareUrl(parseRemote(repo), base, branch);
+    },
+  };
+}
+
+function gitRemote(repo: string): Remote {
+  const remote = parseRemote(repo);
+  if (remote.kind === 'named')
+    throw new BgAgentError(
+      'REPO_UNREACHABLE',
+      `${repo} names no git remote: give its URL or path, or set up the forge that serves it`,
+    );
+  return remote;
+}
+
+interface Refs {
+  /** What HEAD points to, when the remote says so and the branch exists. */
+  defaultBranch: string | undefined;
+  head: string | undefined;
+  heads: Map<string, string>;
+}
+
+function parseRefs(lines: readonly string[]): Refs {
+  const refs: Refs = { defaultBranch: undefined, head: undefined, heads: new Map() };
+  for (const line of lines) {
+    const [value = '', name = ''] = line.split('\t');
+    if (name === 'HEAD' && value.startsWith('ref: refs/heads/'))
+      refs.defaultBranch = value.slice('ref: refs/heads/'.length);
+    else if (name === 'HEAD') refs.head = value;
+    else if (name.startsWith('refs/heads/')) refs.heads.set(name.slice('refs/heads/'.length), value);
+  }
+  return refs;
+}
+
+/** A push into a local repository writes below `objects`. What a server allows shows at the push. */
+async function checkPushRight({ kind, repo }: Remote): Promise<void> {
+  if (kind !== 'local') return;
+  const candidates = [join(repo, 'objects'), join(repo, '.git', 'objects')];
+  const errors = await Promise.all(
+    candidates.map((folder) => access(folder, constants.W_OK).then(() => null, codeOfSystemError)),
+  );
+  // Neither is there: no repository, or a linked one; git itself says so.
+  if (errors.includes(null) || errors.every((code) => code === 'ENOENT' || code === 'ENOTDIR')) return;
+  throw new BgAgentError('PUSH_REJECTED', `${repo} can not be written by the user that the platform runs as`);
+}
+
+const codeOfSystemError = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN';
+
+function compareUrl({ transport, repo }: Remote, base: string, branch: string): string | null {
+  const [host, path] = webAddress(transport, repo);
+  if (host === undefined || path === undefined) return null;
+  const range = `${encodeRef(base)}...${encodeRef(branch)}`;
+  if (host === 'github.com') return `https://${host}/${path}/compare/${range}`;
+  if (host === 'gitlab.com') return `https://${host}/${path}/-/compare/${range}`;
+  if (host === 'bitbucket.org')
+    return `https://${host}/${path}/branches/compare/${encodeRef(branch)}..${encodeRef(base)}`;
+  if (host === 'codeberg.org') return `https://${host}/${path}/compare/${range}`;
+  return null;
+}
+
+function webAddress(transport: Remote['transport'], repo: string): [host?: string, path?: string] {
+  const match =
+    transport === 'https' || repo.startsWith('ssh://')
+      ? /^[a-z]+:\/\/(?:[^@/]+@)?([^/:]+)(?::\d+)?\/(.+)$/.exec(repo)
+      : transport === 'ssh'
+        ? /^(?:[^@]+@)?([^:]+):\/*(.+)$/.exec(repo)
+        : null;
+  return match ? [match[1], match[2]?.replace(/\.git$/, '')] : [];
+}
+
+const encodeRef = (ref: string): string => ref.split('/').map(encodeURIComponent).join('/');

@@ -1,0 +1,35 @@
+import { constants } from 'node:fs';
+import { open, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** The two files by which runner and agent talk. The agent can write both, so what is read is not trusted. */
+export interface Exchange {
+  promptFile: string;
+  summaryFile: string;
+}
+
+const SUMMARY_LENGTH = 10_000;
+
+export async function createExchange(folder: string, prompt: string): Promise<Exchange> {
+  const exchange = { promptFile: join(folder, 'prompt.md'), summaryFile: join(folder, 'summary.md') };
+  await writeFile(exchange.promptFile, prompt, { mode: 0o600 });
+  return exchange;
+}
+
+/** What the agent wrote of its work; null when it wrote nothing. A link or a pipe in its place counts as nothing. */
+export async function readSummary({ summaryFile }: Exchange): Promise<string | null> {
+  const file = await open(
+    summaryFile,
+    constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+  ).catch(() => undefined);
+  if (!file) return null;
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile() || stats.nlink > 1) return null;
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(SUMMARY_LENGTH * 4), 0, SUMMARY_LENGTH * 4, 0);
+    const text = buffer.toString('utf8', 0, bytesRead).trim();
+    return text === '' ? null : text.slice(0, SUMMARY_LENGTH);
+  } finally {
+    await file.close();
+  }
+}

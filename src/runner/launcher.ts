@@ -1,0 +1,79 @@
+import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { BgAgentError, messageOf } from '../task/errors.ts';
+import type { AgentProcess } from './agents/agent.ts';
+import { createProcessTree } from './processes.ts';
+import type { Sandbox } from './sandbox/sandbox.ts';
+
+export interface LauncherOptions {
+  sandbox: Sandbox;
+  workspace: string;
+  /** `NAME=value` that every started process carries in its environment. */
+  marker: string;
+  /** Folders that only this run works in. */
+  folders: readonly string[];
+  signal: AbortSignal;
+  output(stream: Readable): void;
+}
+
+/** Seldom enough to cost nothing, often enough to see a daemon before it has covered its tracks. */
+const OBSERVE_MS = 250;
+/** How long what a dead tree has printed may still trickle in. */
+const DRAIN_MS = 1_000;
+
+/**
+ * Starts programs of the agent one after the other. When one ends, is stopped or fails, everything that it has started is
+ * killed before `ended` resolves, daemons included.
+ */
+export function createLauncher({ sandbox, workspace, marker, folders, signal, output }: LauncherOptions) {
+  return async (
+    commandLine: string,
+    environment: Readonly<Record<string, string>>,
+  ): Promise<AgentProcess> => {
+    signal.throwIfAborted();
+    const launch = await sandbox.wrap({ commandLine, environment });
+    signal.throwIfAborted();
+    const tree = createProcessTree({ marker, folders });
+    const child = spawn(launch.file, launch.args, {
+      cwd: workspace,
+      env: launch.environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own, which can be killed as a whole.
+      detached: true,
+    });
+    const exited = new Promise<{ code: number | null; signal: string | null }>((resolve, reject) => {
+      child.once('exit', (code, name) => resolve({ code, signal: name }));
+      child.once('error', (error) =>
+        reject(
+          new BgAgentError('AGENT_NOT_AVAILABLE', `the program could not be started: ${messageOf(error)}`, {
+            cause: error,
+          }),
+        ),
+      );
+    });
+    const closed = new Promise((resolve) => child.once('close', resolve));
+    if (child.pid !== undefined) tree.add(child.pid);
+    output(child.stdout);
+    output(child.stderr);
+    const kill = (): void => void tree.kill().catch(() => undefined);
+    signal.addEventListener('abort', kill, { once: true });
+    const watch = sandbox.type === 'none' ? setInterval(() => tree.observe(), OBSERVE_MS) : undefined;
+
+    const finish = async (): Promise<{ code: number | null; signal: string | null }> => {
+      try {
+        return await exited;
+      } finally {
+        clearInterval(watch);
+        signal.removeEventListener('abort', kill);
+        const left = await tree.kill();
+        if (left > 0) throw new BgAgentError('RUNNER_ERROR', `${left} processes of the agent would not end`);
+        await Promise.race([closed, delay(DRAIN_MS, undefined, { ref: false })]);
+        child.stdout.destroy();
+        child.stderr.destroy();
+        await sandbox.cleanUp();
+      }
+    };
+    return { ended: finish() };
+  };
+}

@@ -1,0 +1,139 @@
+import { mkdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Git, type GitCredentials, GitError, type GitRun, gitFailure } from '../forge/git/git.ts';
+import { parseRemote } from '../forge/git/remote.ts';
+import { BgAgentError } from '../task/errors.ts';
+import type { Payload } from '../task/protocol.ts';
+import { withLock } from './lock.ts';
+
+/**
+ * The bare mirror of a repository on this machine. It only grows, and only under its lock; runs read from it without one.
+ * Whoever has a commit in it has all that the commit needs: packs are put in place whole (`fetch.unpackLimit=1`).
+ */
+
+export interface MirrorInput {
+  git: Git;
+  mirror: string;
+  repo: Payload['repo'];
+  timeoutMs: number;
+  signal: AbortSignal;
+  /** Asked for once, and only when something must be fetched. */
+  credentials(): Promise<GitCredentials | null>;
+  note(text: string): void;
+}
+
+const CONFIG = '[core]\n\trepositoryformatversion = 0\n\tbare = true\n[gc]\n\tauto = 0\n';
+
+/** In the mirror and in each run: nothing of a repository's own attributes may start a program or change bytes. */
+export const INFO_ATTRIBUTES = '* -filter -ident -working-tree-encoding\n';
+
+/** Makes sure that the mirror has the commits that the task needs. Throws CLONE_FAILED, REPO_UNREACHABLE. */
+export async function refreshMirror(input: MirrorInput): Promise<{ fetched: boolean }> {
+  const { git, mirror, repo, signal } = input;
+  const wanted = [repo.resume_sha ?? repo.base_sha, repo.base_sha];
+  if ((await exists(mirror)) && (await hasCommits(git, mirror, wanted))) {
+    await touch(mirror);
+    return { fetched: false };
+  }
+  await mkdir(join(mirror, '..'), { recursive: true, mode: 0o700 });
+  return withLock(`${mirror}.lock`, signal, async () => {
+    // Another run may have fetched it while this one waited.
+    if (!(await exists(mirror))) await createMirror(input);
+    else if (await hasCommits(git, mirror, wanted)) return { fetched: false };
+    await fetchInto(input, wanted);
+    await touch(mirror);
+    return { fetched: true };
+  });
+}
+
+async function createMirror({ mirror }: MirrorInput): Promise<void> {
+  const fresh = `${mirror}.new`;
+  await rm(fresh, { recursive: true, force: true });
+  for (const folder of ['objects/info', 'objects/pack', 'refs/heads', 'info'])
+    await mkdir(join(fresh, folder), { recursive: true, mode: 0o700 });
+  await writeFile(join(fresh, 'HEAD'), 'ref: refs/heads/none\n');
+  await writeFile(join(fresh, 'config'), CONFIG);
+  await writeFile(join(fresh, 'info/attributes'), INFO_ATTRIBUTES);
+  await rename(fresh, mirror);
+}
+
+async function fetchInto(input: MirrorInput, wanted: readonly string[]): Promise<void> {
+  const { git, mirror, repo } = input;
+  const options = { ...(await transferOptions(input)), gitDir: mirror };
+  const fetch = (...refspecs: string[]) =>
+    git.run(
+      [
+        'fetch',
+        '--quiet',
+        '--no-tags',
+        '--no-write-fetch-head',
+        '--no-auto-maintenance',
+        'origin',
+        ...refspecs,
+      ],
+      options,
+    );
+  try {
+    await fetch(`+refs/heads/${repo.base_branch}:refs/heads/${repo.base_branch}`);
+    // The branch moved on meanwhile, or an earlier attempt's commit is wanted: servers give out commits by name.
+    const missing = [];
+    for (const sha of new Set(wanted)) if (!(await hasCommits(git, mirror, [sha]))) missing.push(sha);
+    if (missing.length > 0) await fetch(...missing.map((sha) => `+${sha}:refs/bgagent/${sha}`));
+  } catch (error) {
+    if (error instanceof GitError && error.kind === 'aborted') throw input.signal.reason;
+    if (error instanceof GitError && error.kind === 'timeout')
+      throw new BgAgentError(
+        'CLONE_FAILED',
+        `the clone took longer than ${input.timeoutMs / 1_000} s (clone_timeout_s)`,
+        { cause: error },
+      );
+    throw gitFailure(error, 'CLONE_FAILED', `${repo.url} could not be fetched`);
+  }
+}
+
+export type Transfer = Pick<MirrorInput, 'repo' | 'timeoutMs' | 'signal' | 'credentials'>;
+
+/**
+ * What every call that may talk to the remote needs. Over HTTP the mirror is partial where the server can: file contents
+ * come when they are needed. That the remote can be asked for them is told to such calls only, so that no other waits for it.
+ */
+export async function transferOptions({ repo, timeoutMs, signal, credentials }: Transfer): Promise<GitRun> {
+  const { kind, transport } = parseRemote(repo.url);
+  const overHttp = transport === 'http' || transport === 'https';
+  return {
+    timeoutMs,
+    signal,
+    allowFile: kind === 'local',
+    credentials: overHttp ? await credentials() : null,
+    config: [
+      ['fetch.unpackLimit', '1'],
+      ['remote.origin.url', repo.url],
+      ...(overHttp
+        ? ([
+            ['remote.origin.promisor', 'true'],
+            ['remote.origin.partialCloneFilter', 'blob:none'],
+          ] as const)
+        : []),
+    ],
+  };
+}
+
+async function hasCommits(git: Git, mirror: string, shas: readonly string[]): Promise<boolean> {
+  const input = `${[...new Set(shas)].map((sha) => `${sha}^{commit}`).join('\n')}\n`;
+  const { stdout } = await git.run(['cat-file', '--batch-check=%(objecttype)'], { gitDir: mirror, input });
+  return stdout
+    .toString()
+    .trim()
+    .split('\n')
+    .every((line) => line === 'commit');
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
+}
+
+/** The time of last use, by which old mirrors are removed first. */
+async function touch(mirror: string): Promise<void> {
+  const now = new Date();
+  await utimes(mirror, now, now);
+}

@@ -1,0 +1,130 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Processes of this machine as /proc tells them (Linux). A pid is used again; pid and start time together are not. */
+export interface ProcessIdentity {
+  pid: number;
+  /** Clock ticks after boot. */
+  startTime: string;
+}
+
+interface ProcessStat {
+  state: string;
+  parent: number;
+  group: number;
+  startTime: string;
+}
+
+function statOf(pid: number): ProcessStat | undefined {
+  const text = readProc(`/proc/${pid}/stat`);
+  if (text === undefined) return undefined;
+  // The name in parentheses may hold anything, so count from its end.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const [state = '', parent = '0', group = '0'] = fields;
+  return { state, parent: Number(parent), group: Number(group), startTime: fields[19] ?? '' };
+}
+
+export const processIdentity = (pid: number): ProcessIdentity => ({
+  pid,
+  startTime: statOf(pid)?.startTime ?? '',
+});
+
+const isLiving = (stat: ProcessStat): boolean => stat.state !== 'Z' && stat.state !== 'X';
+
+export function isAlive({ pid, startTime }: ProcessIdentity): boolean {
+  const stat = statOf(pid);
+  return stat !== undefined && isLiving(stat) && stat.startTime === startTime;
+}
+
+/** By what a process is known to belong to an agent. */
+export interface Belongings {
+  /** `NAME=value` in the environment that every process of the agent was started with. */
+  marker: string;
+  /** Folders that only this agent works in. */
+  folders: readonly string[];
+}
+
+/** A daemon that has left its group, changed folder and cleaned its environment is still known if it was seen before it did. */
+export interface ProcessTree {
+  /** Counts a process and everything it starts as the agent's. */
+  add(pid: number): void;
+  /** Looks for processes of the agent; cheap enough to be called a few times a second. */
+  observe(): ProcessIdentity[];
+  /** SIGKILL to all, until none is left. Returns how many would not end within `limitMs`. */
+  kill(limitMs?: number): Promise<number>;
+}
+
+const KILL_POLL_MS = 10;
+
+export function createProcessTree(belongings: Belongings): ProcessTree {
+  const seen = new Map<number, string>();
+
+  function observe(): ProcessIdentity[] {
+    const stats = new Map<number, ProcessStat>();
+    for (const pid of allPids()) {
+      const stat = statOf(pid);
+      if (stat && isLiving(stat) && pid !== process.pid) stats.set(pid, stat);
+    }
+    for (const [pid, startTime] of seen) if (stats.get(pid)?.startTime !== startTime) seen.delete(pid);
+    const found = new Set(seen.keys());
+    const groups = new Set([...found].filter((pid) => stats.get(pid)?.group === pid));
+    for (const [pid, stat] of stats)
+      if (!found.has(pid) && (groups.has(stat.group) || belongs(pid, belongings))) found.add(pid);
+    for (let grown = true; grown; ) {
+      grown = false;
+      for (const [pid, { parent }] of stats) {
+        if (found.has(pid) || !found.has(parent)) continue;
+        found.add(pid);
+        grown = true;
+      }
+    }
+    for (const pid of found) seen.set(pid, stats.get(pid)?.startTime ?? '');
+    return [...seen].map(([pid, startTime]) => ({ pid, startTime }));
+  }
+
+  return {
+    add(pid) {
+      seen.set(pid, processIdentity(pid).startTime);
+    },
+    observe,
+    async kill(limitMs = 10_000) {
+      for (const until = Date.now() + limitMs; ; await delay(KILL_POLL_MS)) {
+        const left = observe();
+        if (left.length === 0 || Date.now() > until) return left.length;
+        for (const { pid } of left) signalProcess(pid, 'SIGKILL');
+      }
+    },
+  };
+}
+
+function belongs(pid: number, { marker, folders }: Belongings): boolean {
+  if (readProc(`/proc/${pid}/environ`)?.split('\0').includes(marker)) return true;
+  try {
+    const cwd = readlinkSync(`/proc/${pid}/cwd`).replace(/ \(deleted\)$/, '');
+    return folders.some((folder) => cwd === folder || cwd.startsWith(`${folder}/`));
+  } catch {
+    // Ended meanwhile, or another user's.
+    return false;
+  }
+}
+
+export function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // Gone already.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+const allPids = (): number[] =>
+  readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+
+function readProc(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    // Ended meanwhile, or not ours to read.
+    return undefined;
+  }
+}

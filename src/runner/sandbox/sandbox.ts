@@ -1,0 +1,36 @@
+/** Keeps what an agent starts away from everything but its workspace, and from the network but the allowed hosts. */
+export interface Sandbox {
+  /** `srt` = bubblewrap or seatbelt by way of sandbox-runtime; `none` = no sandbox at all. */
+  readonly type: 'srt' | 'none';
+  /** How to start a command line (for `sh -c`) inside. */
+  wrap(command: SandboxedCommand): Promise<Launch>;
+  /** To be called after every process of a wrapped command has ended: takes away what the sandbox put into the work tree. */
+  cleanUp(): Promise<void>;
+  /** Ends proxies and other helpers. */
+  close(): Promise<void>;
+}
+
+export interface SandboxedCommand {
+  commandLine: string;
+  environment: Readonly<Record<string, string>>;
+}
+
+export interface Launch {
+  file: string;
+  args: readonly string[];
+  environment: Readonly<Record<string, string>>;
+}
+
+/** What the agent may do. */
+export interface SandboxPolicy {
+  /** Where it may write. The first is the work tree. */
+  writable: readonly string[];
+  /** What it may read inside of denied folders. */
+  readable: readonly string[];
+  /** What it must not be able to read. */
+  denyRead: readonly string[];
+  /** Hosts that it may reach, as `host` or `*.host`; none = no network at all. */
+  egress: readonly string[];
+  /** A folder for files of the sandbox itself, out of the agent's reach. */
+  scratch: string;
+}
