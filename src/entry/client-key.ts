@@ -42,4 +42,11 @@ async function works(options: FilesOptions, key: string): Promise<boolean> {
 }
 
 const makeKey = async (options: FilesOptions): Promise<string> =>
-  (await createApiKey(options, { userId: LOCAL_USER, name: 'made by bgagent up', scopes: ['admin'], expiresAt: null })).key;
+  (
+    await createApiKey(options, {
+      userId: LOCAL_USER,
+      name: 'made by bgagent up',
+      scopes: ['admin'],
+      expiresAt: null,
+    })
+  ).key;

@@ -1,6 +1,5 @@
-import type { Server } from 'node:http';
-import { type HttpBindings, serve } from '@hono/node-server';
-import type { Hono } from 'hono';
+import type { AddressInfo } from 'node:net';
+import { createHttpServer, type HttpServerOptions } from '../api/http-server.ts';
 import { BgAgentError, messageOf } from '../task/errors.ts';
 
 export interface Listening {
@@ -10,20 +9,31 @@ export interface Listening {
 }
 
 /** Serves the app over HTTP; resolves when it is reachable. Throws VALIDATION_ERROR when the address can't be used. */
-export function listen(app: Pick<Hono<{ Bindings: HttpBindings }>, 'fetch'>, { host, port }: { host: string; port: number }): Promise<Listening> {
+export function listen({
+  host,
+  port,
+  ...options
+}: HttpServerOptions & { host: string; port: number }): Promise<Listening> {
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch: app.fetch, hostname: host, port }, ({ port: bound }) => {
+    const server = createHttpServer(options).listen(port, host, () => {
+      const { port: bound } = server.address() as AddressInfo;
       resolve({
         url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
         close: () =>
           new Promise<void>((closed) => {
             server.close(() => closed());
-            (server as Server).closeAllConnections();
+            server.closeAllConnections();
           }),
       });
     });
     server.once('error', (error) => {
-      reject(new BgAgentError('VALIDATION_ERROR', `can't listen on ${host}:${port}: ${messageOf(error)}; choose another --port (0 = any free one)`, { cause: error, field: 'port' }));
+      reject(
+        new BgAgentError(
+          'VALIDATION_ERROR',
+          `can't listen on ${host}:${port}: ${messageOf(error)}; choose another --port (0 = any free one)`,
+          { cause: error, field: 'port' },
+        ),
+      );
     });
   });
 }

@@ -12,8 +12,8 @@ import type { Log, OrchestratorDeps } from '../orchestrator/dependencies.ts';
 import { startAttempt } from '../orchestrator/driver.ts';
 import { loadPayload } from '../orchestrator/payload.ts';
 import { startReconciler } from '../orchestrator/reconcilers/reconciler.ts';
-import { createWaker } from '../orchestrator/waker.ts';
 import { wakeAllUnderWay, wakeWaitingForRoom } from '../orchestrator/wake-up-calls.ts';
+import { createWaker } from '../orchestrator/waker.ts';
 import { createTaskWorkflow, TASK_WORKFLOW } from '../orchestrator/workflow.ts';
 import { createRulesScreen } from '../policy/rules-screen.ts';
 import { createSqliteRuntime, runtimeMigrations } from '../runtime/sqlite/runtime.ts';
@@ -52,7 +52,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const { dataDir, settings, log } = options;
   const now = Date.now;
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const database = await openDatabase({ file: join(dataDir, 'bgagent.db'), migrations: [storeMigrations, runtimeMigrations] });
+  const database = await openDatabase({
+    file: join(dataDir, 'bgagent.db'),
+    migrations: [storeMigrations, runtimeMigrations],
+  });
   const closers: (() => unknown)[] = [() => database.close()];
   const closing = new AbortController();
   const closeAll = async (): Promise<void> => {
@@ -62,7 +65,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   try {
     const stores = createSqliteStores({ database, now });
     const blobs = createFileBlobs({ folder: join(dataDir, 'blobs') });
-    const secrets = await createFileSecrets({ file: join(dataDir, 'secrets.json'), environment: options.environmentSecrets });
+    const secrets = await createFileSecrets({
+      file: join(dataDir, 'secrets.json'),
+      environment: options.environmentSecrets,
+    });
     const taskTokens = createTaskTokens({ secret: await taskTokenSecret(secrets), now });
     const runtime = await createSqliteRuntime({ database, now });
     closers.push(() => runtime.close());
@@ -71,7 +77,14 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 
     let apiUrl = '';
     const wakeLater = (taskId: string): void => {
-      waker.wake(taskId).catch((error: unknown) => log.warn({ event: 'entry.wake.failed', task_id: taskId, error: messageOf(error) }, 'could not wake a task'));
+      waker
+        .wake(taskId)
+        .catch((error: unknown) =>
+          log.warn(
+            { event: 'entry.wake.failed', task_id: taskId, error: messageOf(error) },
+            'could not wake a task',
+          ),
+        );
     };
     const local = createLocalCompute({
       dataDir,
@@ -98,7 +111,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       forgeFor: () => forge,
       computeFor(type) {
         const strategy = computes.find((candidate) => candidate.type === type);
-        if (!strategy) throw new BgAgentError('COMPUTE_UNAVAILABLE', `this deployment has no backend "${type}"; it has ${computes.map((c) => c.type).join(', ')}`);
+        if (!strategy)
+          throw new BgAgentError(
+            'COMPUTE_UNAVAILABLE',
+            `this deployment has no backend "${type}"; it has ${computes.map((c) => c.type).join(', ')}`,
+          );
         return strategy;
       },
       computes,
@@ -127,7 +144,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       computes: computes.map(({ type, capabilities }) => ({ type, maxSessions: capabilities.maxSessions })),
       closing: closing.signal,
     });
-    const server = await listen(app, settings);
+    const server = await listen({ app, newId, log, host: settings.host, port: settings.port });
     closers.push(() => server.close());
     apiUrl = server.url;
     const apiKey = await writePlatformFiles({ dataDir, apiUrl, apiKeys: stores.apiKeys, now, newId });

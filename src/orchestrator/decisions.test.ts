@@ -16,7 +16,12 @@ const seen = (fields: Partial<Observation> = {}): Observation => ({
   counters: freshCounters,
   listeningSinceMs: START,
   now: seconds(60),
-  limits: { heartbeatGraceMs: 120_000, heartbeatStaleMs: 240_000, safetyPollMs: 300_000, deadlineMarginMs: 60_000 },
+  limits: {
+    heartbeatGraceMs: 120_000,
+    heartbeatStaleMs: 240_000,
+    safetyPollMs: 300_000,
+    deadlineMarginMs: 60_000,
+  },
   ...fields,
 });
 const beat = (at: number) => ({ ...running, last_heartbeat_at: new Date(seconds(at)).toISOString() });
@@ -24,24 +29,84 @@ const asked = { ...running, cancel_requested_at: new Date(seconds(50)).toISOStri
 
 const table: [string, Partial<Observation>, Partial<Decision>][] = [
   ['a running session: waits until its heartbeat would be lost', {}, { kind: 'wait', ms: 180_000 }],
-  ['never looks less often than the safety poll', { task: beat(1_000), now: seconds(1_000), limits: { ...seen().limits, heartbeatStaleMs: 9e6 } }, { kind: 'wait', ms: 300_000 }],
+  [
+    'never looks less often than the safety poll',
+    { task: beat(1_000), now: seconds(1_000), limits: { ...seen().limits, heartbeatStaleMs: 9e6 } },
+    { kind: 'wait', ms: 300_000 },
+  ],
   ['a reported outcome is concluded', { outcome: anOutcome() }, { kind: 'conclude' }],
   ['an outcome beats a cancel that came later', { outcome: anOutcome(), task: asked }, { kind: 'conclude' }],
-  ['an outcome beats a session that is gone (O4)', { outcome: anOutcome(), session: { kind: 'missing' } }, { kind: 'conclude' }],
+  [
+    'an outcome beats a session that is gone (O4)',
+    { outcome: anOutcome(), session: { kind: 'missing' } },
+    { kind: 'conclude' },
+  ],
   ['a cancel stops it (O6)', { task: asked }, { kind: 'stop', reason: 'cancelled' }],
   ['the deadline is the runner’s first', { now: seconds(3_600), task: beat(3_590) }, { kind: 'wait' }],
-  ['past the deadline and its margin it is stopped', { now: seconds(3_660), task: beat(3_650) }, { kind: 'stop', reason: 'timed_out' }],
+  [
+    'past the deadline and its margin it is stopped',
+    { now: seconds(3_660), task: beat(3_650) },
+    { kind: 'stop', reason: 'timed_out' },
+  ],
   ['silence within the grace after the start is fine', { now: seconds(119) }, { kind: 'wait' }],
-  ['a stale heartbeat is a lost session (O4)', { now: seconds(400), task: beat(100) }, { kind: 'stop', reason: 'lost' }],
+  [
+    'a stale heartbeat is a lost session (O4)',
+    { now: seconds(400), task: beat(100) },
+    { kind: 'stop', reason: 'lost' },
+  ],
   ['a fresh heartbeat is none', { now: seconds(400), task: beat(200) }, { kind: 'wait', ms: 40_000 }],
-  ['nobody could report while the platform was down', { now: seconds(1_000), task: beat(100), listeningSinceMs: seconds(950) }, { kind: 'wait' }],
-  ['one failed describe is no verdict (O5)', { session: { kind: 'unknown', message: 'throttled' } }, { kind: 'wait', counters: { describeErrors: 1, endedWithoutOutcome: 0 } }],
-  ['three in a row are (O5)', { session: { kind: 'unknown', message: 'throttled' }, counters: { describeErrors: 2, endedWithoutOutcome: 0 } }, { kind: 'fail', code: 'COMPUTE_UNAVAILABLE' }],
-  ['an answer clears the count', { counters: { describeErrors: 2, endedWithoutOutcome: 0 } }, { kind: 'wait', counters: freshCounters }],
-  ['exit 0 without a report: the report may be on its way (O5)', { session: { kind: 'exited', exitCode: 0, reason: 'exit code 0' }, counters: { describeErrors: 0, endedWithoutOutcome: 3 } }, { kind: 'wait' }],
-  ['five times is enough (O5)', { session: { kind: 'exited', exitCode: 0, reason: 'exit code 0' }, counters: { describeErrors: 0, endedWithoutOutcome: 4 } }, { kind: 'fail', code: 'SESSION_EXITED' }],
-  ['a crash is looked at once more', { session: { kind: 'exited', exitCode: 137, reason: 'killed' } }, { kind: 'wait', ms: 1_000 }],
-  ['and then believed', { session: { kind: 'exited', exitCode: 137, reason: 'killed' }, counters: { describeErrors: 0, endedWithoutOutcome: 1 } }, { kind: 'fail', code: 'SESSION_EXITED' }],
+  [
+    'nobody could report while the platform was down',
+    { now: seconds(1_000), task: beat(100), listeningSinceMs: seconds(950) },
+    { kind: 'wait' },
+  ],
+  [
+    'one failed describe is no verdict (O5)',
+    { session: { kind: 'unknown', message: 'throttled' } },
+    { kind: 'wait', counters: { describeErrors: 1, endedWithoutOutcome: 0 } },
+  ],
+  [
+    'three in a row are (O5)',
+    {
+      session: { kind: 'unknown', message: 'throttled' },
+      counters: { describeErrors: 2, endedWithoutOutcome: 0 },
+    },
+    { kind: 'fail', code: 'COMPUTE_UNAVAILABLE' },
+  ],
+  [
+    'an answer clears the count',
+    { counters: { describeErrors: 2, endedWithoutOutcome: 0 } },
+    { kind: 'wait', counters: freshCounters },
+  ],
+  [
+    'exit 0 without a report: the report may be on its way (O5)',
+    {
+      session: { kind: 'exited', exitCode: 0, reason: 'exit code 0' },
+      counters: { describeErrors: 0, endedWithoutOutcome: 3 },
+    },
+    { kind: 'wait' },
+  ],
+  [
+    'five times is enough (O5)',
+    {
+      session: { kind: 'exited', exitCode: 0, reason: 'exit code 0' },
+      counters: { describeErrors: 0, endedWithoutOutcome: 4 },
+    },
+    { kind: 'fail', code: 'SESSION_EXITED' },
+  ],
+  [
+    'a crash is looked at once more',
+    { session: { kind: 'exited', exitCode: 137, reason: 'killed' } },
+    { kind: 'wait', ms: 1_000 },
+  ],
+  [
+    'and then believed',
+    {
+      session: { kind: 'exited', exitCode: 137, reason: 'killed' },
+      counters: { describeErrors: 0, endedWithoutOutcome: 1 },
+    },
+    { kind: 'fail', code: 'SESSION_EXITED' },
+  ],
   ['another attempt’s task is left alone', { attempt: 2 }, { kind: 'leave' }],
   ['an ended task is left alone', { task: { ...running, status: 'FAILED' } }, { kind: 'leave' }],
 ];

@@ -23,13 +23,7 @@ interface PayloadInput {
 }
 
 /** Everything the runner needs for one attempt. No secret goes in: those are fetched by `credentials`, when needed. */
-export function buildPayload({
-  task,
-  repoConfig,
-  settings,
-  source,
-  denyRead,
-}: PayloadInput): StoredPayload {
+export function buildPayload({ task, repoConfig, settings, source, denyRead }: PayloadInput): StoredPayload {
   return {
     task_id: task.task_id,
     attempt: task.attempt,
@@ -79,8 +73,15 @@ export function buildPayload({
  */
 export async function loadPayload(blobs: BlobStore, task: Task, now: number): Promise<Payload> {
   const stored = await blobs.get(payloadKey(task.task_id, task.attempt));
-  if (stored === undefined) throw new BgAgentError('EPOCH_STALE', `attempt ${task.attempt} of task ${task.task_id} has no payload any more`);
+  if (stored === undefined)
+    throw new BgAgentError(
+      'EPOCH_STALE',
+      `attempt ${task.attempt} of task ${task.task_id} has no payload any more`,
+    );
   const payload: StoredPayload = JSON.parse(new TextDecoder().decode(stored));
   const startedAt = task.started_at === null ? now : Date.parse(task.started_at);
-  return { ...payload, limits: { ...payload.limits, deadline_at: new Date(startedAt + task.deadline_s * 1_000).toISOString() } };
+  return {
+    ...payload,
+    limits: { ...payload.limits, deadline_at: new Date(startedAt + task.deadline_s * 1_000).toISOString() },
+  };
 }

@@ -22,7 +22,7 @@ const TRANSIENT: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /** Seconds between tries of a step that failed for a transient reason. */
-const BACKOFF_SECONDS = [1, 5, 15];
+const BACKOFF_SECONDS = [1, 4];
 
 /**
  * A step whose errors keep their code: they are caught where they arise and recorded as values (an error that crosses a

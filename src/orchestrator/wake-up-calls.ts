@@ -4,7 +4,14 @@ import type { OrchestratorDeps } from './dependencies.ts';
 
 type WakingDeps = Pick<OrchestratorDeps, 'stores' | 'waker' | 'log'>;
 
-const UNDER_WAY: readonly TaskStatus[] = ['SUBMITTED', 'QUEUED', 'HYDRATING', 'RUNNING', 'AWAITING_APPROVAL', 'FINALIZING'];
+const UNDER_WAY: readonly TaskStatus[] = [
+  'SUBMITTED',
+  'QUEUED',
+  'HYDRATING',
+  'RUNNING',
+  'AWAITING_APPROVAL',
+  'FINALIZING',
+];
 
 /** After a start of the platform: every task looks at once at what happened meanwhile. */
 export async function wakeAllUnderWay(deps: WakingDeps): Promise<void> {
@@ -18,12 +25,18 @@ export async function wakeWaitingForRoom(deps: WakingDeps): Promise<void> {
     for (const task of await deps.stores.tasks.listByStatus(['HYDRATING'], 100))
       if (task.waiting_for !== null) await wake(deps, task.task_id);
   } catch (error) {
-    deps.log.warn({ event: 'orchestrator.wake.failed', error: messageOf(error) }, 'could not look for waiting tasks');
+    deps.log.warn(
+      { event: 'orchestrator.wake.failed', error: messageOf(error) },
+      'could not look for waiting tasks',
+    );
   }
 }
 
 async function wake({ waker, log }: WakingDeps, taskId: string): Promise<void> {
   await waker.wake(taskId).catch((error: unknown) => {
-    log.warn({ event: 'orchestrator.wake.failed', task_id: taskId, error: messageOf(error) }, 'could not wake a task');
+    log.warn(
+      { event: 'orchestrator.wake.failed', task_id: taskId, error: messageOf(error) },
+      'could not wake a task',
+    );
   });
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createFakeCompute } from '../../test/fakes/compute.ts';
 import { bareRepo, git } from '../../test/fixtures/git-repo.ts';
 import { anOutcome } from '../../test/fixtures/outcome.ts';
@@ -18,30 +18,37 @@ import type { Task } from '../task/task.ts';
 import type { OrchestratorDeps } from './dependencies.ts';
 import { startAttempt } from './driver.ts';
 import { reconcile } from './reconcilers/reconciler.ts';
+import { wakeWaitingForRoom } from './wake-up-calls.ts';
 import { createWaker } from './waker.ts';
 import { createTaskWorkflow, TASK_WORKFLOW } from './workflow.ts';
 
 const newId = createIdSource(Date.now);
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const silent = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
 
 /** The orchestrator on real stores, a real engine and real git; only the place where sessions run is a fake. */
 async function createWorld(overrides: Partial<Settings> = {}, { capacity = 10 } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'bgagent-workflow-'));
   const repo = bareRepo(folder);
-  const database = await openDatabase({ file: join(folder, 'bgagent.db'), migrations: [storeMigrations, runtimeMigrations] });
+  const database = await openDatabase({
+    file: join(folder, 'bgagent.db'),
+    migrations: [storeMigrations, runtimeMigrations],
+  });
   const stores = createSqliteStores({ database, now: Date.now });
   const runtime = await createSqliteRuntime({ database });
   const waker = createWaker({ stores, runtime, log: silent });
   const compute = createFakeCompute({
     capacity,
     events: {
-      sessionEnded: (taskId) => void waker.wake(taskId),
-      capacityFreed: () => void wakeWaiting(),
+      // At the end of a test a workflow may still be cleaning up while the database closes.
+      sessionEnded: (taskId) => void waker.wake(taskId).catch(() => undefined),
+      capacityFreed: () => void wakeWaitingForRoom({ stores, waker, log: silent }),
     },
   });
-  const wakeWaiting = async () => {
-    for (const task of await stores.tasks.listByStatus(['HYDRATING'], 10)) if (task.waiting_for !== null) await waker.wake(task.task_id);
-  };
   const deps: OrchestratorDeps = {
     stores,
     blobs: createFileBlobs({ folder: join(folder, 'blobs') }),
@@ -64,8 +71,19 @@ async function createWorld(overrides: Partial<Settings> = {}, { capacity = 10 } 
     repo,
     folder,
     async create(fields: Partial<Task> = {}): Promise<string> {
-      const task = aTask({ task_id: newId(), repo, compute_type: 'fake', created_at: new Date().toISOString(), ...fields });
-      await stores.tasks.create(task, [{ type: 'task_created', metadata: { workflow: task.resolved_workflow.id, agent: task.agent, retry_of: null } }]);
+      const task = aTask({
+        task_id: newId(),
+        repo,
+        compute_type: 'fake',
+        created_at: new Date().toISOString(),
+        ...fields,
+      });
+      await stores.tasks.create(task, [
+        {
+          type: 'task_created',
+          metadata: { workflow: task.resolved_workflow.id, agent: task.agent, retry_of: null },
+        },
+      ]);
       return task.task_id;
     },
     async submit(fields: Partial<Task> = {}): Promise<string> {
@@ -82,7 +100,8 @@ async function createWorld(overrides: Partial<Settings> = {}, { capacity = 10 } 
       vi.waitFor(
         async () => {
           const task = await world.task(taskId);
-          if (task.status !== status || !more(task)) throw new Error(`${task.status}: ${task.error_message ?? task.waiting_for ?? ''}`);
+          if (task.status !== status || !more(task))
+            throw new Error(`${task.status}: ${task.error_message ?? task.waiting_for ?? ''}`);
           return task;
         },
         { timeout: 15_000, interval: 10 },
@@ -95,11 +114,17 @@ async function createWorld(overrides: Partial<Settings> = {}, { capacity = 10 } 
       const task = await world.task(taskId);
       const head = git(repo, 'rev-parse', 'main');
       if (task.branch_name !== null) git(repo, 'update-ref', `refs/heads/${task.branch_name}`, head);
-      await stores.outcomes.put(taskId, task.attempt, anOutcome({ branch_name: task.branch_name, head_sha: head, ...fields }));
+      await stores.outcomes.put(
+        taskId,
+        task.attempt,
+        anOutcome({ branch_name: task.branch_name, head_sha: head, ...fields }),
+      );
       await waker.wake(taskId);
     },
     async cancel(taskId: string): Promise<void> {
-      await stores.tasks.update(taskId, { patch: { cancel_requested_at: new Date().toISOString() } }, [{ type: 'cancel_requested', metadata: { by: 'user-1' } }]);
+      await stores.tasks.update(taskId, { patch: { cancel_requested_at: new Date().toISOString() } }, [
+        { type: 'cancel_requested', metadata: { by: 'user-1' } },
+      ]);
       await waker.wake(taskId);
     },
     async close() {
@@ -119,7 +144,6 @@ describe('the workflow of a task', () => {
     world = await createWorld(...args);
     return world;
   };
-  beforeEach(() => undefined);
   afterEach(() => world.close());
 
   it('takes a task from submit to its verified branch, with one terminal event (T2, O1)', async () => {
@@ -128,7 +152,12 @@ describe('the workflow of a task', () => {
     await until(taskId, 'RUNNING');
     await report(taskId);
     const task = await until(taskId, 'COMPLETED');
-    expect(task).toMatchObject({ outcome: 'changes', head_sha: git(world.repo, 'rev-parse', 'main'), waiting_for: null, base_branch: 'main' });
+    expect(task).toMatchObject({
+      outcome: 'changes',
+      head_sha: git(world.repo, 'rev-parse', 'main'),
+      waiting_for: null,
+      base_branch: 'main',
+    });
     expect(task.branch_name).toBe(`bgagent/${taskId}/add-a-greeting`);
     expect(await events(taskId)).toEqual([
       'task_created',
@@ -192,7 +221,10 @@ describe('the workflow of a task', () => {
   });
 
   it.each(['QUEUED', 'HYDRATING', 'RUNNING'] as const)('cancels a task that is %s (O6)', async (status) => {
-    const { submit, until, cancel } = await open({ max_active_per_user: status === 'QUEUED' ? 1 : 10 }, { capacity: status === 'HYDRATING' ? 1 : 10 });
+    const { submit, until, cancel } = await open(
+      { max_active_per_user: status === 'QUEUED' ? 1 : 10 },
+      { capacity: status === 'HYDRATING' ? 1 : 10 },
+    );
     const other = await submit();
     await until(other, 'RUNNING');
     const taskId = status === 'RUNNING' ? other : await submit();
@@ -209,7 +241,10 @@ describe('the workflow of a task', () => {
     await until(taskId, 'RUNNING');
     world.compute.before.stop = () => report(taskId, { result: 'cancelled', partial: true });
     await cancel(taskId);
-    expect(await until(taskId, 'CANCELLED')).toMatchObject({ partial: true, head_sha: git(world.repo, 'rev-parse', 'main') });
+    expect(await until(taskId, 'CANCELLED')).toMatchObject({
+      partial: true,
+      head_sha: git(world.repo, 'rev-parse', 'main'),
+    });
   });
 
   it('says what is wrong with a repository before anything starts (O1)', async () => {
@@ -217,7 +252,7 @@ describe('the workflow of a task', () => {
     const task = await until(await submit({ repo: join(world.folder, 'empty.git') }), 'FAILED');
     expect(task.error_classification?.errorClass).toBe('REPO_UNREACHABLE');
     expect(world.compute.sessions.size).toBe(0);
-  }, 60_000);
+  });
 
   it('tries again when the repository was out of reach for a moment', async () => {
     const { submit, until } = await open();
@@ -286,7 +321,14 @@ describe('the workflow of a task', () => {
   it('stops sessions that belong to no live task (K3)', async () => {
     const { until } = await open();
     const orphan = newId();
-    await world.compute.start({ taskId: orphan, attempt: 1, token: 't', readOnly: false, instanceType: null, deadlineAtMs: Date.now() + 1_000 });
+    await world.compute.start({
+      taskId: orphan,
+      attempt: 1,
+      token: 't',
+      readOnly: false,
+      instanceType: null,
+      deadlineAtMs: Date.now() + 1_000,
+    });
     const wanted = await world.submit();
     await until(wanted, 'RUNNING');
     await reconcile(world.deps);

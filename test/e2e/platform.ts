@@ -18,7 +18,10 @@ export interface RunningPlatform {
 }
 
 /** Starts `bgagent up` as a process of its own and waits until it answers. */
-export async function startUp(dataDir: string, environment: Record<string, string> = {}): Promise<RunningPlatform> {
+export async function startUp(
+  dataDir: string,
+  environment: Record<string, string> = {},
+): Promise<RunningPlatform> {
   const child = spawn(process.execPath, [CLI, 'up', '--port', '0', '--data-dir', dataDir], {
     env: { PATH: process.env.PATH ?? '', HOME: dataDir, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -33,7 +36,8 @@ export async function startUp(dataDir: string, environment: Record<string, strin
   });
   // The line on standard output says that it is ready.
   for (const until = Date.now() + 20_000; !printed.includes('\n'); await delay(5)) {
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the platform ended with ${child.exitCode ?? child.signalCode}:\n${log}`);
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`the platform ended with ${child.exitCode ?? child.signalCode}:\n${log}`);
     if (Date.now() > until) throw new Error(`the platform did not come up:\n${log}`);
   }
   const client: unknown = JSON.parse(readFileSync(join(dataDir, 'client.json'), 'utf8'));
@@ -63,7 +67,11 @@ export async function call<T = Record<string, unknown>>(
 ): Promise<{ status: number; data: T; error?: { code: string; message: string } }> {
   const answer = await fetch(`${platform.apiUrl}${path}`, {
     method,
-    headers: { 'x-api-key': platform.apiKey, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+    headers: {
+      'x-api-key': platform.apiKey,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const envelope = (await answer.json()) as { data: T; error?: { code: string; message: string } };
