@@ -6,7 +6,7 @@ import type { Log } from './deps.ts';
 import type { ApiApp } from './env.ts';
 import type { ErrorEnvelope } from './schemas/envelope.ts';
 
-interface HttpServerOptions {
+export interface HttpServerOptions {
   app: Pick<ApiApp, 'fetch'>;
   newId(): string;
   log: Log;
