@@ -31,7 +31,7 @@ const SECRET_PREFIX = 'BGAGENT_SECRET_';
 const OTHERS = new Set(['BGAGENT_DATA_DIR', 'BGAGENT_API_URL', 'BGAGENT_API_KEY', 'BGAGENT_REQUIRE_SANDBOX']);
 
 const INHERITED =
-  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR|SSL_CERT_FILE|SSL_CERT_DIR|NODE_EXTRA_CA_CERTS|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy)$/;
+  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR|SSH_AUTH_SOCK|SSL_CERT_FILE|SSL_CERT_DIR|NODE_EXTRA_CA_CERTS|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy)$/;
 
 /** Throws VALIDATION_ERROR naming the variable whose value can't be used. Empty values count as not set. */
 export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Environment {

@@ -134,18 +134,19 @@ describe('an API key', () => {
     const key = await platform.key('octo');
     const other = `${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`;
     const unknown = key.replace(/_[0-9A-Z]{26}_/, `_${UNKNOWN_ID}_`);
-    for (const headers of [
+    const wrong: Record<string, string>[] = [
       {},
       { 'X-API-Key': '' },
       { 'X-API-Key': 'bgak_' },
-      { 'X-API-Key': `${key} ` + 'x' },
+      { 'X-API-Key': `${key} x` },
       { 'X-API-Key': other },
       { 'X-API-Key': unknown },
       { 'X-API-Key': 'x'.repeat(5_000) },
       { Authorization: 'Basic b2N0bzpvY3Rv' },
       { Authorization: 'Bearer' },
       { Authorization: `Bearer ${key} ${key}` },
-    ]) {
+    ];
+    for (const headers of wrong) {
       const { status, code, headers: answer } = await request(platform, 'GET', '/v1/tasks', { headers });
       expect([status, code], JSON.stringify(headers)).toEqual([401, 'UNAUTHORIZED']);
       expect(answer.get('www-authenticate')).toContain('Bearer');
