@@ -25,10 +25,12 @@ export const settingsSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Command line of the `command` agent when the repository has none.'),
-  allow_unsandboxed: z
-    .boolean()
-    .default(false)
-    .describe('Run agents without a sandbox where none can be had. Only for code you trust.'),
+  sandbox: z
+    .enum(['required', 'preferred', 'off'])
+    .default('required')
+    .describe(
+      '`required`: no sandbox, no run. `preferred`: run without one where none can be had; only for code you trust. `off`: never.',
+    ),
   sandbox_egress: z
     .array(z.string())
     .default([])

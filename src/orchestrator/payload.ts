@@ -58,7 +58,7 @@ export function buildPayload({ task, repoConfig, settings, source, denyRead }: P
       lint: repoConfig?.lint_command ?? null,
     },
     sandbox: {
-      mode: settings.allow_unsandboxed ? 'off' : 'required',
+      mode: settings.sandbox,
       egress: [...settings.sandbox_egress, ...(repoConfig?.egress_allowlist ?? [])],
       deny_read: [...denyRead],
     },

@@ -1,18 +1,30 @@
-import { BgAgentError, messageOf } from '../task/errors.ts';
+import { BgAgentError, codeOf, messageOf } from '../task/errors.ts';
+import type { Payload } from '../task/protocol.ts';
 import { detectSandbox } from './sandbox/detect.ts';
 import { createNoSandbox } from './sandbox/none.ts';
 import type { Sandbox, SandboxPolicy } from './sandbox/sandbox.ts';
 
 /**
- * The sandbox that the payload asks for. `required`: throws SANDBOX_UNAVAILABLE when none can be had. The library loads lazily:
- * a run without a sandbox doesn't pay for it.
+ * The sandbox that the payload asks for. Throws SANDBOX_UNAVAILABLE when none can be had, unless the mode is `preferred`, which
+ * then goes on without one. The library loads lazily: a run without a sandbox doesn't pay for it.
  */
 export async function openSandbox(input: {
-  mode: 'required' | 'off';
+  mode: Payload['sandbox']['mode'];
   policy: SandboxPolicy;
   environment: Readonly<Record<string, string | undefined>>;
 }): Promise<Sandbox> {
   if (input.mode === 'off') return createNoSandbox();
+  try {
+    return await openSrtSandbox(input);
+  } catch (error) {
+    if (input.mode === 'preferred' && codeOf(error) === 'SANDBOX_UNAVAILABLE') return createNoSandbox();
+    throw error;
+  }
+}
+
+async function openSrtSandbox(
+  input: Pick<Parameters<typeof openSandbox>[0], 'policy' | 'environment'>,
+): Promise<Sandbox> {
   const availability = await detectSandbox(input.environment);
   if (!availability.available)
     throw new BgAgentError(

@@ -359,7 +359,7 @@ export const ERRORS = {
     category: 'compute',
     title: 'No sandbox on this machine',
     remedy:
-      'Install bubblewrap, socat and ripgrep (`apt-get install bubblewrap socat ripgrep`), or set allow_unsandboxed.',
+      'Install bubblewrap, socat and ripgrep (`apt-get install bubblewrap socat ripgrep`), or set `sandbox` to `preferred` for code you trust.',
     retryable: false,
   },
   SECRET_IN_CHANGES: {

@@ -71,8 +71,8 @@ export const payloadSchema = z.object({
     lint: z.string().nullable(),
   }),
   sandbox: z.object({
-    /** `required`: no sandbox, no run. `off`: the setting allows running without one. */
-    mode: z.enum(['required', 'off']),
+    /** `required`: no sandbox, no run. `preferred`: without one where none can be had. `off`: without one. */
+    mode: z.enum(['required', 'preferred', 'off']),
     /** Hosts the agent may reach, as `host` or `*.host`. */
     egress: z.array(z.string()),
     /** Paths besides home and the runner's own folders that must not be readable. */

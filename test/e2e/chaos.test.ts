@@ -45,7 +45,7 @@ it(`every task ends once and truthfully while the platform is killed ${KILLS} ti
   const repo = bareRepo(folder);
   const dataDir = join(folder, 'data');
   const environment = {
-    BGAGENT_ALLOW_UNSANDBOXED: 'true',
+    BGAGENT_SANDBOX: 'off',
     BGAGENT_RECONCILE_INTERVAL_S: '1',
     BGAGENT_MAX_ACTIVE_PER_USER: '6',
     BGAGENT_LOCAL_CAPACITY: '4',

@@ -1,0 +1,14 @@
+/** What the demo asks for when nothing else is asked. */
+export const DEMO_TASK = 'Add a CONTRIBUTORS.md listing everyone who committed';
+
+/** The demo's agent: a fixed command, so that no model and no account is needed to see the platform work. */
+export const DEMO_COMMAND = `
+echo "Reading the history: $(git rev-list --count HEAD) commits"
+{
+  printf '# Contributors\\n\\nEveryone who committed to this repository, with the number of commits.\\n\\n'
+  git shortlog --summary --numbered HEAD | sed -E 's/^ *([0-9]+)[[:space:]]+(.*)$/- \\2 (\\1)/'
+} > CONTRIBUTORS.md
+summary="Listed $(grep -c '^- ' CONTRIBUTORS.md) contributors in CONTRIBUTORS.md"
+echo "$summary"
+echo "$summary" > "$BGAGENT_SUMMARY_FILE"
+`.trim();

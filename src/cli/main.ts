@@ -1,0 +1,34 @@
+import { createRequire } from 'node:module';
+import { EXIT } from './exit-codes.ts';
+import { runCli } from './run.ts';
+
+/** The process behind `bgagent`: signals, streams and exit code. Everything else is in run.ts. */
+
+const interrupt = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    // Who asks twice doesn't want to wait for a clean end.
+    if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
+    interrupt.abort(new DOMException(`stopped by ${signal}`, 'AbortError'));
+  });
+}
+
+// `bgagent logs … | head`: the reader has seen enough.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(EXIT.ok);
+  });
+}
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+
+process.exitCode = await runCli({
+  args: process.argv.slice(2),
+  environment: async () => (await import('../config/environment.ts')).readEnvironment(),
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signal: interrupt.signal,
+  now: Date.now,
+  version,
+});

@@ -1,0 +1,132 @@
+import type { TaskDetail } from '../../api/client.ts';
+import { isTerminal } from '../../task/status.ts';
+import type { Timings } from '../../task/task.ts';
+import { type Style, statusPaint } from './style.ts';
+import { pairs, table } from './table.ts';
+import { duration, relative } from './time.ts';
+import { cleanLine, cleanText, shellWord } from './untrusted.ts';
+
+/** A task as `status` shows it. */
+export function taskView(task: TaskDetail, style: Style, now: number): string {
+  const ended = isTerminal(task.status);
+  const rows = pairs(
+    [
+      ['task', style.bold(task.task_id)],
+      ['status', statusLine(task, style)],
+      ['waits for', ended ? null : line(task.waiting_for)],
+      [
+        'cancel',
+        task.cancel_requested_at && !ended ? `asked for ${relative(task.cancel_requested_at, now)}` : null,
+      ],
+      ['repo', cleanLine(task.repo)],
+      ['asked', line(task.task_description)],
+      ['agent', cleanLine(task.model_id ? `${task.agent}, ${task.model_id}` : task.agent)],
+      ['attempt', task.attempt > 1 ? String(task.attempt) : null],
+      ['created', relative(task.created_at, now)],
+      ['retry of', task.retry_of],
+    ],
+    { label: style.dim },
+  );
+  return ended ? `${rows}\n${endView(task, style)}` : rows;
+}
+
+/** What a finished task left behind, and how to get it. */
+export function endView(task: TaskDetail, style: Style): string {
+  const error = task.error_classification;
+  return pairs(
+    [
+      ['problem', error ? style.bad(cleanLine(error.title)) : null],
+      ['', error && cleanLine(error.description) !== cleanLine(error.title) ? line(error.description) : null],
+      ['remedy', error ? cleanLine(error.remedy) : null],
+      ['branch', task.head_sha ? line(task.branch_name) : null],
+      ['commit', task.head_sha],
+      ['changes', diffStat(task)],
+      ['verified', verdicts(task, style)],
+      ['said', line(task.outcome_summary)],
+      ['cost', task.cost_usd === null ? null : `$${task.cost_usd.toFixed(4)}`],
+      ['took', task.duration_s === null ? null : duration(task.duration_s * 1_000)],
+      ['compare', line(task.compare_url)],
+      ['pull request', line(task.pr_url)],
+      ['fetch it', task.head_sha ? style.accent(fetchCommand(task)) : null],
+    ],
+    { label: style.dim },
+  );
+}
+
+/** `COMPLETED  changes`, in the colour of the status. */
+export function statusLine(task: TaskDetail, style: Style): string {
+  const status = statusPaint(style, task.status)(task.status);
+  const more = [
+    task.outcome?.replace('_', ' '),
+    task.partial ? 'unfinished work kept on the branch' : undefined,
+  ];
+  return [status, ...more].filter(Boolean).join('  ');
+}
+
+/** How a person gets the branch into a clone of theirs; safe to paste. */
+export function fetchCommand(task: Pick<TaskDetail, 'repo' | 'branch_name'>): string {
+  const branch = cleanLine(task.branch_name ?? '');
+  const url = withoutPassword(cleanLine(task.repo));
+  const remote = /^[\w.-]+\/[\w.-]+$/.test(url) ? 'origin' : url;
+  return `git fetch ${shellWord(remote)} ${shellWord(branch)}`;
+}
+
+/** `1 file, +12 -3`. */
+export function diffStat({ diff_stat }: Pick<TaskDetail, 'diff_stat'>): string | null {
+  if (!diff_stat) return null;
+  const files = `${diff_stat.files_changed} file${diff_stat.files_changed === 1 ? '' : 's'}`;
+  return `${files}, +${diff_stat.insertions} -${diff_stat.deletions}`;
+}
+
+const PHASES: readonly (readonly [keyof Timings, string])[] = [
+  ['queued_ms', 'wait for a slot'],
+  ['hydrate_ms', 'check the repository, collect the input'],
+  ['start_ms', 'start a session'],
+  ['clone_ms', 'clone'],
+  ['agent_ms', 'agent'],
+  ['verify_ms', 'verify'],
+  ['push_ms', 'commit and push'],
+];
+
+/** Where the time went, phase by phase; the rest is what the platform itself took. */
+export function timingsView(timings: Timings, totalMs: number, style: Style): string {
+  const known = PHASES.flatMap(([key, phase]) => {
+    const ms = timings[key];
+    return ms === null ? [] : [{ phase, ms }];
+  });
+  const rest = totalMs - known.reduce((sum, { ms }) => sum + ms, 0);
+  const rows = [
+    ...known,
+    { phase: 'everything between', ms: Math.max(0, rest) },
+    { phase: 'total', ms: totalMs },
+  ];
+  return table(
+    rows,
+    [
+      { title: 'phase', value: ({ phase }) => phase },
+      { title: 'took', value: ({ ms }) => duration(ms), align: 'right' },
+      {
+        title: 'share',
+        value: ({ ms }) => `${Math.round((ms / Math.max(1, totalMs)) * 100)} %`,
+        align: 'right',
+      },
+    ],
+    { title: style.dim },
+  );
+}
+
+function verdicts(task: TaskDetail, style: Style): string | null {
+  const told = (
+    [
+      ['build', task.build_passed],
+      ['lint', task.lint_passed],
+    ] as const
+  ).flatMap(([what, passed]) =>
+    passed === null ? [] : [passed ? style.good(`${what} passed`) : style.bad(`${what} failed`)],
+  );
+  return told.length > 0 ? told.join(', ') : null;
+}
+
+const withoutPassword = (url: string): string => url.replace(/^(\w+:\/\/)[^/@]*@/, '$1');
+const line = (text: string | null): string | null => (text === null ? null : cut(cleanLine(cleanText(text))));
+const cut = (text: string): string => (text.length > 200 ? `${text.slice(0, 199)}…` : text);
