@@ -22,6 +22,11 @@ export interface OpenOptions {
   now?: () => number;
 }
 
+const NO_ROWS: StatementResult['rows'] = [];
+
+/** Under load the writer begins with the first units of a tick while the caller still makes the others. */
+const SENT_AT_ONCE = 32;
+
 /** A unit whose outcome is not known yet. */
 interface Unit {
   statements: readonly Statement[];
@@ -94,7 +99,7 @@ export async function openDatabase({ file, migrations, now = Date.now }: OpenOpt
       }
       const results: StatementResult[] = [];
       for (let left = unit.statements.length; left > 0; left--, change++) {
-        let rows: StatementResult['rows'] = [];
+        let rows = NO_ROWS;
         if (outcome.rows[row] === change) {
           rows = outcome.rows[row + 1] as StatementResult['rows'];
           row += 2;
@@ -136,6 +141,7 @@ export async function openDatabase({ file, migrations, now = Date.now }: OpenOpt
         if (units.length === 0) writer.ref();
         if (units.length === sent) setImmediate(sendUnits);
         units.push({ statements, resolve, reject });
+        if (units.length - sent >= SENT_AT_ONCE) sendUnits();
       });
     },
     close() {

@@ -5,7 +5,7 @@ import { decodeCallbackId } from './callback-id.ts';
 import type { ExecutionTable } from './executions.ts';
 import type { RuntimeLimits } from './limits.ts';
 import type { LiveExecution, LiveExecutions } from './live.ts';
-import { type CallbackEntry, encodeEntries } from './log.ts';
+import type { CallbackEntry } from './log.ts';
 import type { Moves } from './moves.ts';
 
 type Callbacks = Pick<DurableRuntime, 'completeCallback' | 'failCallback' | 'heartbeatCallback'>;
@@ -86,7 +86,7 @@ export function createCallbacks({
         heartbeatAt: at + waiting.heartbeatSeconds * 1_000,
       };
       state.apply(entry);
-      const statements = [table.append(row.key, encodeEntries([entry]))];
+      const statements = [live.append(execution, [entry])];
       if (row.parked) {
         row.wakeAt = Math.min(state.nextDueAt(), row.timeoutAt ?? Infinity);
         statements.push(table.park(row.key, row.wakeAt));

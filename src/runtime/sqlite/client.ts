@@ -10,7 +10,7 @@ import { encodeCallbackId } from './callback-id.ts';
 import type { ExecutionRow, ExecutionTable } from './executions.ts';
 import type { RuntimeLimits } from './limits.ts';
 import type { Invocation, LiveExecution, LiveExecutions } from './live.ts';
-import { encodeEntries, type LogEntry, type UpdateEntry } from './log.ts';
+import type { LogEntry, UpdateEntry } from './log.ts';
 import type { Moves } from './moves.ts';
 import { replayed } from './state.ts';
 import { validateUpdates } from './validate.ts';
@@ -49,44 +49,36 @@ export function createExecutionClient(options: ClientOptions): DurableExecutionC
   /** Applies the updates and what time has brought; returns the write. Throws, with no update applied, when one is refused. */
   function apply(execution: LiveExecution, updates: readonly OperationUpdate[]): Promise<void> {
     const { row, state, untold } = execution;
-    const entries = moves.bringUpToDate(execution);
-    const dueEntries = entries.length;
+    // True whatever becomes of the updates.
+    execution.unsaved.push(...moves.bringUpToDate(execution));
+    validateUpdates(updates, state.operations, limits);
+    const at = now();
+    const entries: LogEntry[] = [];
     const children: ExecutionRow[] = [];
-    let encoded: string;
-    try {
-      validateUpdates(updates, state.operations, limits);
-      const at = now();
-      for (const update of updates)
-        if (update.Type !== 'EXECUTION') entries.push(...entriesOf(options, row, update, at, children));
-      encoded = encodeEntries(entries);
-      if (execution.logSize + encoded.length > limits.historyBytes) {
-        throw new BgAgentError(
-          'HISTORY_LIMIT_EXCEEDED',
-          `The execution would have more than ${limits.historyBytes} bytes of state.`,
-        );
-      }
-    } catch (error) {
-      // What time has brought is true all the same.
-      entries.length = dueEntries;
-      if (dueEntries > 0) void live.write([execution], [table.append(row.key, encodeEntries(entries))]);
-      throw error;
+    let end: OperationUpdate | undefined;
+    for (const update of updates) {
+      if (update.Type === 'EXECUTION') end = update;
+      else addEntries(entries, options, row, update, at, children);
     }
-    for (const entry of entries.slice(dueEntries)) {
+    if (execution.logSize > limits.historyBytes) {
+      throw new BgAgentError(
+        'HISTORY_LIMIT_EXCEEDED',
+        `The execution has more than ${limits.historyBytes} bytes of state.`,
+      );
+    }
+    for (const entry of entries) {
       const changed = state.apply(entry);
       if (changed?.Id) untold.add(changed.Id);
     }
-    const last = updates.at(-1);
-    if (last?.Type === 'EXECUTION') {
-      const status = last.Action === 'SUCCEED' ? 'SUCCEEDED' : 'FAILED';
-      return moves.end(execution, { status, result: last.Payload, error: last.Error }, entries);
+    if (end) {
+      const status = end.Action === 'SUCCEED' ? 'SUCCEEDED' : 'FAILED';
+      return moves.end(execution, { status, result: end.Payload, error: end.Error }, entries);
     }
-    if (entries.length === 0) return execution.written;
+    if (entries.length === 0 && execution.unsaved.length === 0) return execution.written;
+    if (children.length === 0) return live.write([execution], [live.append(execution, entries)]);
     const started = children.map((child) => live.add(child));
-    execution.logSize += encoded.length;
-    const written = live.write(
-      [execution, ...started],
-      [table.append(row.key, encoded), ...children.map((child) => table.insert(child))],
-    );
+    const inserts = children.map((child) => table.insert(child));
+    const written = live.write([execution, ...started], [live.append(execution, entries), ...inserts]);
     for (const child of started) options.drive(child);
     return written;
   }
@@ -150,18 +142,20 @@ export function createExecutionClient(options: ClientOptions): DurableExecutionC
 export const tokenOf = ({ requestId, checkpoints }: Pick<Invocation, 'requestId' | 'checkpoints'>): string =>
   `${requestId}.${checkpoints}`;
 
-function entriesOf(
-  { now: _, newId, childRow }: ClientOptions,
+function addEntries(
+  entries: LogEntry[],
+  { newId, childRow }: ClientOptions,
   row: ExecutionRow,
   update: OperationUpdate,
   at: number,
   children: ExecutionRow[],
-): LogEntry[] {
+): void {
   const entry: UpdateEntry = { kind: 'update', at, update };
   const operationId = update.Id ?? '';
   const after = (seconds: number | undefined): number => at + (seconds ?? 0) * 1_000;
   if (update.Action === 'RETRY') entry.dueAt = after(update.StepOptions?.NextAttemptDelaySeconds);
-  if (update.Action !== 'START') return [entry];
+  entries.push(entry);
+  if (update.Action !== 'START') return;
   switch (update.Type) {
     case 'WAIT':
       entry.dueAt = after(update.WaitOptions?.WaitSeconds);
@@ -186,7 +180,8 @@ function entriesOf(
           ErrorType: 'HANDLER_NOT_REGISTERED',
           ErrorMessage: `No handler is registered as "${functionName}".`,
         };
-        return [entry, { kind: 'invoked', at, id: operationId, status: 'FAILED', error }];
+        entries.push({ kind: 'invoked', at, id: operationId, status: 'FAILED', error });
+        return;
       }
       entry.childId = child.id;
       children.push(child);
@@ -194,7 +189,6 @@ function entriesOf(
     }
     default:
   }
-  return [entry];
 }
 
 const refusal = (

@@ -7,7 +7,7 @@ import type {
 import { tokenOf } from './client.ts';
 import type { ExecutionTable } from './executions.ts';
 import type { Invocation, LiveExecution, LiveExecutions } from './live.ts';
-import { encodeEntries, type LogEntry } from './log.ts';
+import type { LogEntry } from './log.ts';
 import type { Moves } from './moves.ts';
 import { replayed } from './state.ts';
 
@@ -76,7 +76,6 @@ export function createDriver(options: DriverOptions): (execution: LiveExecution)
   ): Promise<boolean> {
     const { row, state, untold } = execution;
     const entries = [entry, ...moves.bringUpToDate(execution)];
-    const append = table.append(row.key, encodeEntries(entries));
     if (state.waiting.size === 0 && untold.size === 0 && invocation.checkpoints === 0) {
       const ErrorMessage = 'Cannot return PENDING status with no pending operations.';
       await moves.end(
@@ -87,13 +86,13 @@ export function createDriver(options: DriverOptions): (execution: LiveExecution)
       return false;
     }
     if (untold.size > 0 || state.waiting.size === 0 || invocation.toldLately) {
-      await live.write([execution], [append]);
+      execution.unsaved.push(...entries);
       return true;
     }
     const wakeAt = Math.min(state.nextDueAt(), row.timeoutAt ?? Infinity);
     row.parked = true;
     row.wakeAt = wakeAt === Infinity ? null : wakeAt;
-    await live.write([execution], [append, table.park(row.key, row.wakeAt)]);
+    await live.write([execution], [live.append(execution, entries), table.park(row.key, row.wakeAt)]);
     if (row.parked) options.parked(row.wakeAt);
     return false;
   }
@@ -125,7 +124,7 @@ export function createDriver(options: DriverOptions): (execution: LiveExecution)
     if (failure) entry.error = failure;
     if (row.status !== 'RUNNING') {
       // A checkpoint has ended it (a result too large for an answer), or stop() has.
-      await live.write([execution], [table.append(row.key, encodeEntries([entry]))]);
+      await live.write([execution], [live.append(execution, [entry])]);
       options.ended(execution);
       return false;
     }
@@ -140,7 +139,7 @@ export function createDriver(options: DriverOptions): (execution: LiveExecution)
       await moves.end(execution, { status: 'FAILED', error: failure }, [entry]);
       return false;
     }
-    await live.write([execution], [table.append(row.key, encodeEntries([entry]))]);
+    await live.write([execution], [live.append(execution, [entry])]);
     await pause(delayMs, undefined, { ref: false });
     return true;
   }

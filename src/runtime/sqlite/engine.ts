@@ -195,7 +195,7 @@ export function createEngine({ database, limits, now, newId, onError, ended }: E
         execution.invocation = undefined;
         writes.push(execution.written);
       }
-      await Promise.all(writes);
+      await Promise.allSettled(writes);
     },
   };
 }

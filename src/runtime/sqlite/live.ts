@@ -1,7 +1,7 @@
 import type { Database, Statement } from '../../sqlite/database.ts';
 import { BgAgentError, type ErrorCode } from '../../task/errors.ts';
 import type { ExecutionRow, ExecutionTable } from './executions.ts';
-import { decodeEntries } from './log.ts';
+import { decodeEntries, encodeEntries, type LogEntry } from './log.ts';
 import { createOperationState, type OperationState } from './state.ts';
 
 /** One run of the handler, from its call to its answer. */
@@ -23,6 +23,8 @@ export interface LiveExecution {
   readonly state: OperationState;
   /** Size of the log so far. */
   logSize: number;
+  /** Entries that can wait for the next write: nothing is lost with them but a line of the history. */
+  readonly unsaved: LogEntry[];
   /** Operations that changed from outside and that the handler hasn't been told of. */
   readonly untold: Set<string>;
   invocation: Invocation | undefined;
@@ -30,7 +32,7 @@ export interface LiveExecution {
   breaks: number;
   /** The driver is at work on it. */
   driven: boolean;
-  /** Settles (never fails: see `failure`) when all that was written is flushed. */
+  /** Settles when all that was written is flushed, fails when it could not be. */
   written: Promise<void>;
   unwritten: number;
   /** A write failed: what is in memory counts no more. */
@@ -43,6 +45,8 @@ export interface LiveExecutions {
   load(id: string): LiveExecution | undefined;
   get(id: string): LiveExecution | undefined;
   add(row: ExecutionRow): LiveExecution;
+  /** The statement that appends entries, and those not saved yet, to the log. */
+  append(execution: LiveExecution, entries: readonly LogEntry[]): Statement;
   /** Writes one unit that concerns these executions. Settles when it is flushed; throws when it could not be written. */
   write(executions: readonly LiveExecution[], statements: readonly Statement[]): Promise<void>;
   /** Drops it from memory if nothing is going on. */
@@ -66,6 +70,7 @@ export function createLiveExecutions({
       row,
       state: createOperationState(),
       logSize: 0,
+      unsaved: [],
       untold: new Set(),
       invocation: undefined,
       breaks: 0,
@@ -106,7 +111,14 @@ export function createLiveExecutions({
 
       return execution;
     },
-    async write(executions, statements) {
+    append(execution, entries) {
+      const { unsaved, row } = execution;
+      const encoded = encodeEntries(unsaved.length === 0 ? entries : unsaved.concat(entries));
+      unsaved.length = 0;
+      execution.logSize += encoded.length;
+      return table.append(row.key, encoded);
+    },
+    write(executions, statements) {
       const written = database.write(statements).then(
         () => {
           for (const execution of executions) {
@@ -123,14 +135,14 @@ export function createLiveExecutions({
             execution.failure = failure;
             drop(execution);
           }
+          throw failure;
         },
       );
       for (const execution of executions) {
         execution.unwritten += 1;
         execution.written = written;
       }
-      await written;
-      for (const { failure } of executions) if (failure) throw failure;
+      return written;
     },
     release,
   };

@@ -3,7 +3,7 @@ import type { Statement } from '../../sqlite/database.ts';
 import type { ExecutionStatus } from '../runtime.ts';
 import type { ExecutionTable } from './executions.ts';
 import type { LiveExecution, LiveExecutions } from './live.ts';
-import { encodeEntries, type InvokedEntry, type LogEntry } from './log.ts';
+import type { InvokedEntry, LogEntry } from './log.ts';
 import { dueAtOf, type Waiting } from './state.ts';
 
 export interface Outcome {
@@ -53,7 +53,7 @@ export function createMoves({
   }
 
   const statementsOf = (execution: LiveExecution, entries: readonly LogEntry[]): Statement[] => [
-    table.append(execution.row.key, encodeEntries(entries)),
+    live.append(execution, entries),
     ...wakeUp(execution),
   ];
 
@@ -89,7 +89,7 @@ export function createMoves({
       row.result = result ?? null;
       row.error = error ?? null;
       const entries: LogEntry[] = [...entriesBefore, { kind: 'ended', at }];
-      const statements = [table.append(row.key, encodeEntries(entries)), table.end(row)];
+      const statements = [live.append(execution, entries), table.end(row)];
       const written = [execution];
 
       const parent = row.parent ? live.load(row.parent.id) : undefined;

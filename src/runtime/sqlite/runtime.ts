@@ -141,7 +141,8 @@ export async function createSqliteRuntime(options: SqliteRuntimeOptions): Promis
     async history(id) {
       await engine.live.get(id)?.written;
       const row = rowOf(id);
-      return historyOf(row, engine.table.log(row.key).flatMap(decodeEntries));
+      const unsaved = engine.live.get(id)?.unsaved ?? [];
+      return historyOf(row, engine.table.log(row.key).flatMap(decodeEntries).concat(unsaved));
     },
 
     ...engine.callbacks,
