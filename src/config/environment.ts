@@ -62,7 +62,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Env
 type SettingName = keyof typeof settingsSchema.shape;
 const isSetting = (name: string): name is SettingName => Object.hasOwn(settingsSchema.shape, name);
 
-/** A variable's text as the setting's type: numbers, true/false, lists with commas, `null` where it is allowed. */
+/** A variable's text as the setting's type: numbers, lists with commas, `null` where it is allowed. */
 function parseSetting(variable: string, name: SettingName, text: string): unknown {
   const field: z.ZodType = settingsSchema.shape[name];
   const result = field.safeParse(toValue(field, text));
@@ -77,8 +77,6 @@ function toValue(field: z.ZodType, text: string): unknown {
   const { type, nullable } = kindOf(field);
   if (nullable && text === 'null') return null;
   if (type === 'number') return /^-?[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : text;
-  if (type === 'boolean')
-    return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : text;
   if (type === 'array')
     return text
       .split(',')

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMap, LineCounter, parseDocument, type YAMLMap } from 'yaml';
+import { type Document, isMap, LineCounter, parseDocument, type YAMLMap } from 'yaml';
 import { BgAgentError } from '../task/errors.ts';
 import { type Settings, settingsSchema } from './settings.ts';
 
@@ -19,7 +19,7 @@ export async function readSettingsFile(file: string): Promise<Partial<Settings>>
   if (document.contents === null) return {};
   if (!isMap(document.contents)) throw refused(file, 1, 'must be `setting: value` lines');
   const lineOf = (name: string): number => lines.linePos(offsetOf(document.contents as YAMLMap, name)).line;
-  const result = settingsSchema.partial().safeParse(document.toJS({ maxAliasCount: 0 }));
+  const result = settingsSchema.partial().safeParse(toValues(document, file));
   if (result.success) return given(result.data, document.contents);
   const [issue] = result.error.issues;
   if (issue?.code === 'unrecognized_keys') {
@@ -38,6 +38,15 @@ async function readText(file: string): Promise<string | undefined> {
     throw new BgAgentError('VALIDATION_ERROR', `${file}: can't be read (${(error as Error).message})`, {
       cause: error,
     });
+  }
+}
+
+/** References within the file are refused: a few lines of them can stand for gigabytes. */
+function toValues(document: Document, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 0 });
+  } catch (error) {
+    throw refused(file, 1, error instanceof Error ? error.message : 'can not be read');
   }
 }
 
