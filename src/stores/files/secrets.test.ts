@@ -75,8 +75,13 @@ describe('secrets in a file', () => {
     const secrets = await createFileSecrets({ file });
     await secrets.put('a', 'one');
     chmodSync(file, 0o644);
-    for (const use of [secrets.get('a'), secrets.list(), secrets.put('b', 'two'), secrets.delete('a')])
-      await expect(use).rejects.toMatchObject({ code: 'SECRETS_FILE_REFUSED' });
+    const uses = [
+      () => secrets.get('a'),
+      secrets.list,
+      () => secrets.put('b', 'two'),
+      () => secrets.delete('a'),
+    ];
+    for (const use of uses) await expect(use()).rejects.toMatchObject({ code: 'SECRETS_FILE_REFUSED' });
     chmodSync(file, 0o600);
     expect(await secrets.get('a')).toBe('one');
   });
@@ -102,8 +107,8 @@ describe('secrets in a file', () => {
       'only there',
     ]);
     expect(await secrets.list()).toEqual(['a', 'b', 'c']);
-    for (const change of [secrets.put('a', 'x'), secrets.delete('c')])
-      await expect(change).rejects.toMatchObject({ code: 'VALIDATION_ERROR', field: 'name' });
+    for (const change of [() => secrets.put('a', 'x'), () => secrets.delete('c')])
+      await expect(change()).rejects.toMatchObject({ code: 'VALIDATION_ERROR', field: 'name' });
     expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({ a: 'from the file', b: 'kept' });
   });
 });
