@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { ApiKeyRecord, ApiKeyScope, ApiKeyStore } from '../stores/stores.ts';
+import type { ApiKeyRecord, ApiKeyStore } from '../stores/stores.ts';
 import { BgAgentError } from '../task/errors.ts';
+import type { ApiKeyScope } from '../task/scopes.ts';
 
 /** `bgak_<id>_<secret>`: the id finds the record, of the secret only a hash is kept. */
 const KEY_PATTERN = /^bgak_([0-7][0-9A-HJKMNP-TV-Z]{25})_([0-9a-f]{64})$/;

@@ -12,8 +12,8 @@ import type {
   TaskSummary,
 } from './schemas/tasks.ts';
 
-export { API_KEY_SCOPES, type ApiKeyScope } from '../stores/stores.ts';
 export { BgAgentError } from '../task/errors.ts';
+export { API_KEY_SCOPES, type ApiKeyScope } from '../task/scopes.ts';
 export { ApiError, type ClientOptions } from './client/http.ts';
 export type {
   ApiKeyDetail,

@@ -29,7 +29,7 @@ const STATUS_OF_CATEGORY: Record<ErrorCategory, ContentfulStatusCode> = {
   conflict: 409,
 };
 
-export const statusOf = (code: ErrorCode): ContentfulStatusCode =>
+const statusOf = (code: ErrorCode): ContentfulStatusCode =>
   STATUS_OF_CODE[code] ?? STATUS_OF_CATEGORY[ERRORS[code].category];
 
 /** Turns whatever was thrown into the envelope. What we didn't foresee is logged in full and told in general words only. */

@@ -1,5 +1,5 @@
 import type { Settings } from '../config/settings.ts';
-import type { Stores } from '../stores/stores.ts';
+import type { TaskStore } from '../stores/stores.ts';
 import type { TaskEvent } from '../task/events.ts';
 import type { Task } from '../task/task.ts';
 import type { TaskDetail, TaskEventDetail, TaskSummary } from './schemas/tasks.ts';
@@ -8,7 +8,7 @@ import type { TaskDetail, TaskEventDetail, TaskSummary } from './schemas/tasks.t
 const RECENT_TASKS = 20;
 
 interface DetailDeps {
-  stores: Pick<Stores, 'tasks'>;
+  stores: { tasks: Pick<TaskStore, 'queuePosition' | 'list'> };
   settings: Pick<Settings, 'max_active_per_user'>;
 }
 
@@ -60,7 +60,7 @@ export function estimateWait(position: number, slots: number, durations: readonl
   return Math.ceil((mean * (position + 1)) / slots);
 }
 
-async function recentDurations({ tasks }: Pick<Stores, 'tasks'>, userId: string): Promise<number[]> {
+async function recentDurations({ tasks }: DetailDeps['stores'], userId: string): Promise<number[]> {
   const { items } = await tasks.list({
     userId,
     statuses: ['COMPLETED', 'FAILED', 'TIMED_OUT'],

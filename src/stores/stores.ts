@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { NewEvent, TaskEvent } from '../task/events.ts';
 import type { OutcomeReport } from '../task/protocol.ts';
 import type { RepoConfig } from '../task/repo.ts';
+import { API_KEY_SCOPES } from '../task/scopes.ts';
 import type { TaskStatus } from '../task/status.ts';
 import type { Task } from '../task/task.ts';
 
@@ -188,16 +189,6 @@ export interface RepoStore {
   list(query: { limit: number; nextToken?: string }): Promise<Page<RepoConfig>>;
   put(config: RepoConfig): Promise<void>;
 }
-
-export const API_KEY_SCOPES = [
-  'tasks:read',
-  'tasks:write',
-  'tasks:cancel',
-  'webhooks:manage',
-  'webhooks:invoke',
-  'admin',
-] as const;
-export type ApiKeyScope = (typeof API_KEY_SCOPES)[number];
 
 export const apiKeyRecordSchema = z.object({
   key_id: z.string(),

@@ -4,7 +4,7 @@ import { HTTPException } from 'hono/http-exception';
 import type { ApiEnv } from '../env.ts';
 
 /** Largest body of a request, in bytes. */
-export const BODY_LIMIT = 1_000_000;
+const BODY_LIMIT = 1_000_000;
 
 /** A runner's report carries events, log text and the diff (1 MiB) at once. */
 export const REPORT_LIMIT = 8_000_000;

@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono';
-import type { ApiKeyScope } from '../../stores/stores.ts';
 import { BgAgentError, messageOf } from '../../task/errors.ts';
+import type { ApiKeyScope } from '../../task/scopes.ts';
 import { hasScope, verifyApiKey } from '../api-keys.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { API_KEY_SCOPES } from '../../stores/stores.ts';
+import { API_KEY_SCOPES } from '../../task/scopes.ts';
 import { line, strict, ulidSchema } from './envelope.ts';
 
 const scopes = z.array(z.enum(API_KEY_SCOPES));

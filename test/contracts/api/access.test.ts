@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ApiKeyScope } from '../../../src/stores/stores.ts';
+import type { ApiKeyScope } from '../../../src/task/scopes.ts';
 import { startTestPlatform, type TestPlatform, USER_SCOPES } from '../../fixtures/api/platform.ts';
 import { request } from '../../fixtures/api/requests.ts';
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -308,5 +309,26 @@ describe('following a task', () => {
     expect(await failureOf(follow(client, '01ARZ3NDEKTSV4RRFFQ69G5FAV'))).toMatchObject({
       code: 'TASK_NOT_FOUND',
     });
+  });
+});
+
+describe('loading the client', () => {
+  it('loads no server, no schemas and no library', () => {
+    const script = `
+      import { registerHooks } from 'node:module';
+      const loaded = [];
+      registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) });
+      await import(${JSON.stringify(new URL('../../../src/api/client.ts', import.meta.url).href)});
+      console.log(JSON.stringify(loaded));`;
+    const output = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
+      encoding: 'utf8',
+    });
+    const loaded: string[] = JSON.parse(output).map((url: string) => /src\/(.*)$/.exec(url)?.[1] ?? url);
+    expect(loaded.sort()).toEqual([
+      'api/client.ts',
+      'api/client/http.ts',
+      'task/errors.ts',
+      'task/scopes.ts',
+    ]);
   });
 });
