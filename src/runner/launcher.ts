@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BgAgentError, messageOf } from '../task/errors.ts';
-import type { AgentProcess } from './agents/agent.ts';
-import { createProcessTree } from './processes.ts';
-import type { Sandbox } from './sandbox/sandbox.ts';
+import type { AgentProcess, ProcessEnd } from './agents/agent.ts';
+import { createProcessTree, type ProcessTree } from './processes.ts';
+import type { Launch, Sandbox } from './sandbox/sandbox.ts';
 
 export interface LauncherOptions {
   sandbox: Sandbox;
@@ -22,6 +22,8 @@ const OBSERVE_MS = 250;
 /** How long what a dead tree has printed may still trickle in. */
 const DRAIN_MS = 1_000;
 
+type Child = ChildProcessByStdio<null, Readable, Readable>;
+
 /**
  * Starts programs of the agent one after the other. When one ends, is stopped or fails, everything that it has started is
  * killed before `ended` resolves, daemons included.
@@ -31,49 +33,53 @@ export function createLauncher({ sandbox, workspace, marker, folders, signal, ou
     commandLine: string,
     environment: Readonly<Record<string, string>>,
   ): Promise<AgentProcess> => {
-    signal.throwIfAborted();
     const launch = await sandbox.wrap({ commandLine, environment });
     signal.throwIfAborted();
     const tree = createProcessTree({ marker, folders });
-    const child = spawn(launch.file, launch.args, {
-      cwd: workspace,
-      env: launch.environment,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // A group of its own, which can be killed as a whole.
-      detached: true,
-    });
-    const exited = new Promise<{ code: number | null; signal: string | null }>((resolve, reject) => {
-      child.once('exit', (code, name) => resolve({ code, signal: name }));
-      child.once('error', (error) =>
-        reject(
-          new BgAgentError('AGENT_NOT_AVAILABLE', `the program could not be started: ${messageOf(error)}`, {
-            cause: error,
-          }),
-        ),
-      );
-    });
-    const closed = new Promise((resolve) => child.once('close', resolve));
+    const child = spawnGroup(launch, workspace);
     if (child.pid !== undefined) tree.add(child.pid);
     output(child.stdout);
     output(child.stderr);
-    const kill = (): void => void tree.kill().catch(() => undefined);
+    const kill = (): void => void tree.kill();
     signal.addEventListener('abort', kill, { once: true });
     const watch = sandbox.type === 'none' ? setInterval(() => tree.observe(), OBSERVE_MS) : undefined;
-
-    const finish = async (): Promise<{ code: number | null; signal: string | null }> => {
-      try {
-        return await exited;
-      } finally {
-        clearInterval(watch);
-        signal.removeEventListener('abort', kill);
-        const left = await tree.kill();
-        if (left > 0) throw new BgAgentError('RUNNER_ERROR', `${left} processes of the agent would not end`);
-        await Promise.race([closed, delay(DRAIN_MS, undefined, { ref: false })]);
-        child.stdout.destroy();
-        child.stderr.destroy();
-        await sandbox.cleanUp();
-      }
-    };
-    return { ended: finish() };
+    const ended = endOf(child).finally(async () => {
+      clearInterval(watch);
+      signal.removeEventListener('abort', kill);
+      await clear(child, tree);
+    });
+    return { ended };
   };
+}
+
+const spawnGroup = (launch: Launch, cwd: string): Child =>
+  spawn(launch.file, launch.args, {
+    cwd,
+    env: launch.environment,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own, which can be killed as a whole.
+    detached: true,
+  });
+
+const endOf = (child: Child): Promise<ProcessEnd> =>
+  new Promise((resolve, reject) => {
+    child.once('exit', (code, name) => resolve({ code, signal: name }));
+    child.once('error', (error) =>
+      reject(
+        new BgAgentError('AGENT_NOT_AVAILABLE', `the program could not be started: ${messageOf(error)}`, {
+          cause: error,
+        }),
+      ),
+    );
+  });
+
+async function clear(child: Child, tree: ProcessTree): Promise<void> {
+  const closed = new Promise((resolve) =>
+    child.stdout.closed && child.stderr.closed ? resolve(undefined) : child.once('close', resolve),
+  );
+  const left = await tree.kill();
+  if (left > 0) throw new BgAgentError('RUNNER_ERROR', `${left} processes of the agent would not end`);
+  await Promise.race([closed, delay(DRAIN_MS, undefined, { ref: false })]);
+  child.stdout.destroy();
+  child.stderr.destroy();
 }

@@ -27,22 +27,17 @@ const CONFIG = '[core]\n\trepositoryformatversion = 0\n\tbare = true\n[gc]\n\tau
 /** In the mirror and in each run: nothing of a repository's own attributes may start a program or change bytes. */
 export const INFO_ATTRIBUTES = '* -filter -ident -working-tree-encoding\n';
 
-/** Makes sure that the mirror has the commits that the task needs. Throws CLONE_FAILED, REPO_UNREACHABLE. */
-export async function refreshMirror(input: MirrorInput): Promise<{ fetched: boolean }> {
-  const { git, mirror, repo, signal } = input;
-  const wanted = [repo.resume_sha ?? repo.base_sha, repo.base_sha];
-  if ((await exists(mirror)) && (await hasCommits(git, mirror, wanted))) {
-    await touch(mirror);
-    return { fetched: false };
-  }
+/** Makes sure that the mirror has the commits that the task needs. Throws CLONE_FAILED. */
+export async function refreshMirror(input: MirrorInput): Promise<void> {
+  const { git, mirror, repo, signal, note } = input;
+  const wanted = [...new Set([repo.base_sha, repo.resume_sha ?? repo.base_sha])];
   await mkdir(join(mirror, '..'), { recursive: true, mode: 0o700 });
-  return withLock(`${mirror}.lock`, signal, async () => {
-    // Another run may have fetched it while this one waited.
+  await withLock(`${mirror}.lock`, signal, async () => {
     if (!(await exists(mirror))) await createMirror(input);
-    else if (await hasCommits(git, mirror, wanted)) return { fetched: false };
+    // Another run may have fetched them while this one waited.
+    else if (await hasCommits(git, mirror, wanted)) return;
     await fetchInto(input, wanted);
-    await touch(mirror);
-    return { fetched: true };
+    note(`fetched ${repo.url}\n`);
   });
 }
 
@@ -77,7 +72,7 @@ async function fetchInto(input: MirrorInput, wanted: readonly string[]): Promise
     await fetch(`+refs/heads/${repo.base_branch}:refs/heads/${repo.base_branch}`);
     // The branch moved on meanwhile, or an earlier attempt's commit is wanted: servers give out commits by name.
     const missing = [];
-    for (const sha of new Set(wanted)) if (!(await hasCommits(git, mirror, [sha]))) missing.push(sha);
+    for (const sha of wanted) if (!(await hasCommits(git, mirror, [sha]))) missing.push(sha);
     if (missing.length > 0) await fetch(...missing.map((sha) => `+${sha}:refs/bgagent/${sha}`));
   } catch (error) {
     if (error instanceof GitError && error.kind === 'aborted') throw input.signal.reason;
@@ -119,7 +114,7 @@ export async function transferOptions({ repo, timeoutMs, signal, credentials }: 
 }
 
 async function hasCommits(git: Git, mirror: string, shas: readonly string[]): Promise<boolean> {
-  const input = `${[...new Set(shas)].map((sha) => `${sha}^{commit}`).join('\n')}\n`;
+  const input = `${shas.map((sha) => `${sha}^{commit}`).join('\n')}\n`;
   const { stdout } = await git.run(['cat-file', '--batch-check=%(objecttype)'], { gitDir: mirror, input });
   return stdout
     .toString()
@@ -132,8 +127,8 @@ async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
-/** The time of last use, by which old mirrors are removed first. */
-async function touch(mirror: string): Promise<void> {
+/** Sets the time of last use, by which old mirrors are removed first. */
+export async function touchMirror(mirror: string): Promise<void> {
   const now = new Date();
   await utimes(mirror, now, now);
 }

@@ -20,6 +20,7 @@ export function sandboxPolicy(input: {
     readable: [join(folders.mirror, 'objects'), ...toolFolders(path, homes)],
     denyRead: [...homes, workDir, ...KEY_MATERIAL, ...payload.sandbox.deny_read],
     egress: payload.sandbox.egress,
+    tmp: folders.tmp,
     scratch: join(folders.root, 'sandbox'),
   };
 }

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, realpath, rm } from 'node:fs/promises';
 import { createGit, type GitCredentials } from '../forge/git/git.ts';
 import { messageOf } from '../task/errors.ts';
 import type { Bootstrap, OutcomeReport, Payload } from '../task/protocol.ts';
@@ -54,14 +54,15 @@ export async function runTask(options: RunOptions): Promise<number> {
     if (!begun) patience.abort(new SessionUnwantedError('terminated before it began'));
   });
   try {
-    await platform.start();
-    const payload = await platform.payload();
+    // Asked at the same time: what a refused start has read of the payload is thrown away.
+    const [payload] = await Promise.all([platform.payload(), platform.start()]);
     begun = true;
     return await runPayload(options, { payload, platform, stop });
   } catch (error) {
     log(`${messageOf(error)}\n`);
     return error instanceof SessionUnwantedError ? EXIT.unwanted : EXIT.failed;
   } finally {
+    patience.abort(new Error('the run has ended'));
     http.close();
   }
 }
@@ -96,7 +97,10 @@ async function runPayload(
     append: (text) => reporter.log(text),
     sample: (preview, lines) => reporter.event('agent_output', { preview, lines }),
   });
-  const folders = runFolders(bootstrap.work_dir, {
+  // Links on the way would hide from the sandbox what it must open.
+  await mkdir(bootstrap.work_dir, { recursive: true, mode: 0o700 });
+  const workDir = await realpath(bootstrap.work_dir);
+  const folders = runFolders(workDir, {
     taskId: payload.task_id,
     attempt: payload.attempt,
     cacheKey: payload.repo.cache_key,
@@ -109,7 +113,7 @@ async function runPayload(
     reporter.event('runner_started', { attempt: payload.attempt, sandbox: payload.sandbox.mode });
     const outcome = await doWork({
       payload,
-      workDir: bootstrap.work_dir,
+      workDir,
       folders,
       git: createGit({ environment: options.environment }),
       credentials: credentialsOnce(platform, secrets),

@@ -20,7 +20,7 @@ import type { Reporter } from './reporter.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { type Stop, StoppedError } from './stop.ts';
 import { hasVerification, type Verification, verify } from './verify.ts';
-import { createWorkspace, type Workspace } from './workspace.ts';
+import { createWorkspace, layOutFolders, type Workspace } from './workspace.ts';
 
 export interface WorkInput {
   payload: Payload;
@@ -81,6 +81,7 @@ export async function doWork(input: WorkInput): Promise<OutcomeReport> {
 /** Clone and sandbox at the same time: neither needs the other. */
 async function prepare(input: WorkInput): Promise<{ workspace: Workspace; sandbox: Sandbox }> {
   const { payload, folders, workDir, environment, phases, output } = input;
+  await layOutFolders(folders);
   const policy = sandboxPolicy({ folders, workDir, payload, path: environment.PATH ?? '' });
   const opening = openSandbox({ mode: payload.sandbox.mode, policy, environment });
   const cloning = phases.run('clone', () => createWorkspace({ ...mirrorInput(input), folders }));

@@ -215,10 +215,10 @@ function runGit(
   function done(code: number | null): void {
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
-    if (failure) return reject(failure);
     const truncated = size > maxOutputBytes;
     const result = { code: code ?? (truncated ? 0 : -1), stdout: Buffer.concat(chunks), stderr, truncated };
-    if (truncated || okCodes.includes(result.code)) resolve(result);
+    if (failure) reject(failure);
+    else if (truncated || okCodes.includes(result.code)) resolve(result);
     else reject(new GitError('exit', `git ${args[0]} ended with ${code}`, { code, stderr }));
   }
   return promise;

@@ -28,7 +28,12 @@ export interface AgentInput {
 
 export interface AgentProcess {
   /** Resolves when the program has ended and nothing of it is left. */
-  ended: Promise<{ code: number | null; signal: string | null }>;
+  ended: Promise<ProcessEnd>;
+}
+
+export interface ProcessEnd {
+  code: number | null;
+  signal: string | null;
 }
 
 export type AgentResult =

@@ -4,6 +4,5 @@ import type { Sandbox } from './sandbox.ts';
 export const createNoSandbox = (): Sandbox => ({
   type: 'none',
   wrap: async ({ commandLine, environment }) => ({ file: '/bin/sh', args: ['-c', commandLine], environment }),
-  cleanUp: async () => undefined,
   close: async () => undefined,
 });

@@ -4,9 +4,7 @@ export interface Sandbox {
   readonly type: 'srt' | 'none';
   /** How to start a command line (for `sh -c`) inside. */
   wrap(command: SandboxedCommand): Promise<Launch>;
-  /** To be called after every process of a wrapped command has ended: takes away what the sandbox put into the work tree. */
-  cleanUp(): Promise<void>;
-  /** Ends proxies and other helpers. */
+  /** Ends helpers and removes what the sandbox put anywhere. To be called after every wrapped command has ended. */
   close(): Promise<void>;
 }
 
@@ -31,6 +29,8 @@ export interface SandboxPolicy {
   denyRead: readonly string[];
   /** Hosts that it may reach, as `host` or `*.host`; none = no network at all. */
   egress: readonly string[];
+  /** Where the agent's temporary files go; one of `writable`. */
+  tmp: string;
   /** A folder for files of the sandbox itself, out of the agent's reach. */
   scratch: string;
 }

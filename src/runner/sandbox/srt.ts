@@ -1,62 +1,106 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SandboxManager } from '@anthropic-ai/sandbox-runtime';
 import type { Launch, Sandbox, SandboxedCommand, SandboxPolicy } from './sandbox.ts';
 
 /**
- * The sandbox of @anthropic-ai/sandbox-runtime. Its settings are global to the process: one at a time.
+ * The sandbox of @anthropic-ai/sandbox-runtime. The library's state is global to the process: one sandbox at a time.
  *
- * Without allowed hosts no proxy is started: the commands get a network namespace with nothing in it.
+ * What it builds is built once, for a script that runs the command line of its environment, so that it can be done while the
+ * clone is still under way. Without allowed hosts there is no proxy: the network namespace has nothing in it, and only the
+ * part of the library that writes bubblewrap's arguments is loaded (a third of its start-up time).
  */
 export async function createSrtSandbox(policy: SandboxPolicy): Promise<Sandbox> {
+  // The library guards settings files (.bashrc, .vscode, …) in its working directory and puts mount points there. In a
+  // throw-away work tree there is nothing to guard, and the agent may well have to change them.
+  const empty = join(policy.scratch, 'empty');
+  await mkdir(empty, { recursive: true, mode: 0o700 });
+  process.chdir(empty);
+  const library =
+    policy.egress.length > 0 || process.platform !== 'linux'
+      ? await withProxy(policy)
+      : await withoutNetwork(policy);
+  return {
+    type: 'srt',
+    async wrap({ commandLine, environment }: SandboxedCommand): Promise<Launch> {
+      return {
+        file: '/bin/sh',
+        args: ['-c', library.wrapped],
+        environment: { ...environment, [COMMAND_LINE]: commandLine },
+      };
+    },
+    close: library.close,
+  };
+}
+
+interface Library {
+  /** For `sh -c`. */
+  wrapped: string;
+  close(): Promise<void>;
+}
+
+async function withoutNetwork(policy: SandboxPolicy): Promise<Library> {
+  const { cleanupBwrapMountPoints, wrapCommandWithSandboxLinux } = await import(
+    '@anthropic-ai/sandbox-runtime/dist/sandbox/linux-sandbox-utils.js'
+  );
+  const wrapped = await wrapCommandWithSandboxLinux({
+    command: script(policy),
+    commandId: 'agent',
+    needsNetworkRestriction: true,
+    readConfig: {
+      denyOnly: [],
+      literalDenyOnly: [...policy.denyRead],
+      literalAllowWithinDeny: [...policy.readable],
+    },
+    writeConfig: { allowOnly: [], literalAllowOnly: [...policy.writable], denyWithinAllow: [] },
+    binShell: '/bin/sh',
+  });
+  return { wrapped, close: async () => cleanupBwrapMountPoints({ force: true }) };
+}
+
+async function withProxy(policy: SandboxPolicy): Promise<Library> {
+  const { SandboxManager } = await import('@anthropic-ai/sandbox-runtime');
   const config = {
     network: { allowedDomains: [...policy.egress], deniedDomains: [], strictAllowlist: true },
     filesystem: {
-      denyRead: [...policy.denyRead].map(literal),
-      allowRead: [...policy.readable, ...policy.writable].map(literal),
-      allowWrite: [...policy.writable].map(literal),
+      denyRead: policy.denyRead.map(literal),
+      allowRead: policy.readable.map(literal),
+      allowWrite: policy.writable.map(literal),
       // The library lets every command write there: a way from one task to another.
       denyWrite: ['/tmp/claude', '/private/tmp/claude'],
     },
   };
-  const [workTree = '/'] = policy.writable;
-  // The library guards settings files of its own working directory. There is nothing to guard in a throw-away work tree, where
-  // the agent may well have to change them.
-  const empty = join(policy.scratch, 'empty');
-  await mkdir(empty, { recursive: true, mode: 0o700 });
-  process.chdir(empty);
-  const withProxy = policy.egress.length > 0;
-  if (withProxy) await SandboxManager.initialize(config);
-
-  return {
-    type: 'srt',
-    async wrap({ commandLine, environment }: SandboxedCommand): Promise<Launch> {
-      const tmp = environment.TMPDIR;
-      const restored =
-        tmp === undefined
-          ? ''
-          : `TMPDIR=${quote(tmp)} TMP=${quote(tmp)} TEMP=${quote(tmp)}; export TMPDIR TMP TEMP\n`;
-      const command = `cd ${quote(workTree)} || exit 126\n${restored}${commandLine}`;
-      const commandId = environment.BGAGENT_TASK_ID ?? 'agent';
-      const { argv } = await SandboxManager.wrapWithSandboxArgv(
-        command,
-        '/bin/sh',
-        config,
-        undefined,
-        undefined,
-        { commandId, commandText: 'agent' },
-      );
-      const [file = '/bin/sh', ...args] = argv;
-      return { file, args, environment };
-    },
-    async cleanUp() {
-      SandboxManager.cleanupAfterCommand();
-    },
-    async close() {
-      await SandboxManager.reset();
-    },
+  await SandboxManager.initialize(config);
+  // Proxies are reached by a socket in the folder for temporary files, which is hidden.
+  const sockets = [SandboxManager.getLinuxHttpSocketPath(), SandboxManager.getLinuxSocksSocketPath()].filter(
+    (path) => path !== undefined,
+  );
+  const filesystem = {
+    ...config.filesystem,
+    allowRead: [...config.filesystem.allowRead, ...sockets.map(literal)],
   };
+  const wrapped = await SandboxManager.wrapWithSandbox(
+    script(policy),
+    '/bin/sh',
+    { ...config, filesystem },
+    undefined,
+    {
+      commandId: 'agent',
+      commandText: 'agent',
+    },
+  );
+  return { wrapped, close: () => SandboxManager.reset() };
 }
+
+const COMMAND_LINE = 'BGAGENT_COMMAND_LINE';
+
+const script = ({ writable: [workTree = '/'], tmp }: SandboxPolicy): string =>
+  [
+    `cd ${quote(workTree)} || exit 126`,
+    // The library sets a folder of its own that all commands share.
+    `TMPDIR=${quote(tmp)}; export TMPDIR`,
+    `c=$${COMMAND_LINE}; unset ${COMMAND_LINE}`,
+    'exec /bin/sh -c "$c"',
+  ].join('\n');
 
 /** A path as it is: characters that would make it a pattern have no meaning. */
 const literal = (path: string): { path: string; literal: true } => ({ path, literal: true });
