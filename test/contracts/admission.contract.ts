@@ -144,6 +144,17 @@ export function admissionContract({ create, it }: Part): void {
     expect(await kindOf(waiting, limits)).toBe('admitted');
   });
 
+  it('lets no new task of a user pass the older ones of the same user', async () => {
+    const limits = { perUser: 1, system: 10 };
+    const waiting = await queued('u');
+    expect(await admit(await submitted('u'), limits)).toEqual({
+      kind: 'full',
+      reason: 'older tasks of the queue come first',
+    });
+    expect(await kindOf(await submitted('v'), limits)).toBe('admitted');
+    expect(await kindOf(waiting, limits)).toBe('admitted');
+  });
+
   it('holds nobody up for a task whose user is full', async () => {
     const limits = { perUser: 1, system: 3 };
     await admit(await submitted('busy'), limits);
@@ -205,7 +216,7 @@ export function admissionContract({ create, it }: Part): void {
   });
 
   it('keeps order, limits and slots right through any sequence of submits, ends and cancels (O2)', async () => {
-    const limits = { perUser: 2, system: 3 };
+    const limits = { perUser: 2, system: 4 };
     const step = fc.record({
       act: fc.constantFrom('submit', 'submit', 'end', 'cancel', 'ask'),
       user: fc.constantFrom('a', 'b', 'c'),
