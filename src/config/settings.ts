@@ -15,7 +15,10 @@ export const settingsSchema = z.strictObject({
     .min(1)
     .default(600)
     .describe('Tasks that one user may submit a minute.'),
-  log_level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  log_level: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('Least severe line that the log keeps.'),
   default_agent: z
     .string()
     .default('command')
@@ -60,7 +63,13 @@ export const settingsSchema = z.strictObject({
     .min(1)
     .default(86_400)
     .describe('Longest wait in the queue before a task fails.'),
-  default_max_turns: z.number().int().min(1).max(500).default(100),
+  default_max_turns: z
+    .number()
+    .int()
+    .min(1)
+    .max(500)
+    .default(100)
+    .describe('Turns of a task that names none.'),
   default_max_budget_usd: z
     .number()
     .min(0.01)
@@ -75,8 +84,13 @@ export const settingsSchema = z.strictObject({
     .max(172_800)
     .default(28_800)
     .describe('Longest run of a session.'),
-  hydration_timeout_s: z.number().int().min(1).default(120),
-  heartbeat_interval_s: z.number().min(0.1).default(30),
+  hydration_timeout_s: z
+    .number()
+    .int()
+    .min(1)
+    .default(120)
+    .describe('Longest time to check a repository and collect the input.'),
+  heartbeat_interval_s: z.number().min(0.1).default(30).describe('How often a runner says that it lives.'),
   heartbeat_grace_s: z
     .number()
     .min(1)
@@ -84,7 +98,11 @@ export const settingsSchema = z.strictObject({
     .describe('Time after the start before the first heartbeat is due.'),
   heartbeat_stale_s: z.number().min(1).default(240).describe('Age at which a heartbeat counts as lost.'),
   safety_poll_s: z.number().min(1).default(300).describe('How often a waiting workflow looks for itself.'),
-  reconcile_interval_s: z.number().min(0.1).default(60),
+  reconcile_interval_s: z
+    .number()
+    .min(0.1)
+    .default(60)
+    .describe('How often the platform looks for what was lost or left over.'),
   cancel_grace_s: z
     .number()
     .min(0)
@@ -96,10 +114,19 @@ export const settingsSchema = z.strictObject({
     .min(1)
     .default(3)
     .describe('Executions that are started for a task before it fails.'),
-  workspace_max_mb: z.number().min(1).default(10_240),
-  workspace_max_files: z.number().int().min(1).default(200_000),
-  agent_output_max_mb: z.number().min(0.1).default(16),
-  clone_timeout_s: z.number().int().min(1).default(1_800),
+  workspace_max_mb: z.number().min(1).default(10_240).describe('Size of a workspace at which its task ends.'),
+  workspace_max_files: z
+    .number()
+    .int()
+    .min(1)
+    .default(200_000)
+    .describe('Files in a workspace at which its task ends.'),
+  agent_output_max_mb: z
+    .number()
+    .min(0.1)
+    .default(16)
+    .describe('Output of an agent that the log keeps; the rest is counted.'),
+  clone_timeout_s: z.number().int().min(1).default(1_800).describe('Longest run of a git or setup command.'),
   cache_max_mb: z
     .number()
     .min(1)
