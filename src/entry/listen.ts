@@ -1,10 +1,14 @@
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createHttpServer, type HttpServerOptions } from '../api/http-server.ts';
 import { BgAgentError, messageOf } from '../task/errors.ts';
 
+/** How long requests under way may take to finish, in milliseconds. */
+const FINISH_MS = 1_000;
+
 export interface Listening {
   url: string;
-  /** Ends open connections and frees the port. */
+  /** Takes no more requests, lets those under way finish for a moment, and frees the port. */
   close(): Promise<void>;
 }
 
@@ -19,11 +23,7 @@ export function listen({
       const { port: bound } = server.address() as AddressInfo;
       resolve({
         url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
-        close: () =>
-          new Promise<void>((closed) => {
-            server.close(() => closed());
-            server.closeAllConnections();
-          }),
+        close: () => closeServer(server),
       });
     });
     server.once('error', (error) => {
@@ -36,4 +36,11 @@ export function listen({
       );
     });
   });
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const timer = setTimeout(() => server.closeAllConnections(), FINISH_MS);
+  // Connections that are kept for a next request are closed at once.
+  await new Promise<void>((closed) => server.close(() => closed()));
+  clearTimeout(timer);
 }

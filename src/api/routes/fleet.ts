@@ -13,7 +13,7 @@ const LIMIT = 1_000;
 
 /** What runs where, what waits, and what waits for a person. */
 export function fleetRoutes(app: ApiApp, deps: ApiDeps): void {
-  const { stores, settings, computes = [{ type: 'local', maxSessions: null }] } = deps;
+  const { stores, settings, now, computes = [{ type: 'local', maxSessions: null }] } = deps;
 
   app.openapi(
     createRoute({
@@ -66,11 +66,13 @@ export function fleetRoutes(app: ApiApp, deps: ApiDeps): void {
           })),
         },
         instances: [],
-        leases: leases.map(({ name, owner, expiresAtMs }) => ({
-          name,
-          owner,
-          expires_at: new Date(expiresAtMs).toISOString(),
-        })),
+        leases: leases
+          .filter(({ expiresAtMs }) => expiresAtMs > now())
+          .map(({ name, owner, expiresAtMs }) => ({
+            name,
+            owner,
+            expires_at: new Date(expiresAtMs).toISOString(),
+          })),
       };
       return c.json({ data }, 200);
     },

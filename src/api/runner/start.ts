@@ -3,9 +3,6 @@ import type { StartRequest } from '../../task/protocol.ts';
 import type { ApiDeps } from '../deps.ts';
 import { type RunnerClaim, requireLive, requireSameAttempt } from './access.ts';
 
-/** Past the deadline the lease serves nobody; a day more keeps a late second process out. */
-const MARGIN_MS = 24 * 3_600_000;
-
 /** The lease that says which process runs an attempt. */
 export const runnerLease = (taskId: string, attempt: number): string => `runner/${taskId}/${attempt}`;
 
@@ -27,7 +24,8 @@ export async function beginAttempt(
   const { acquired } = await stores.leases.acquire(runnerLease(task.task_id, attempt), {
     owner: request.runner_id,
     epoch: attempt,
-    ttlMs: notAfter - at + MARGIN_MS,
+    // Past the deadline no process may begin anyway.
+    ttlMs: Math.max(1, notAfter - at),
   });
   if (!acquired)
     throw new BgAgentError('EPOCH_STALE', `another process began attempt ${attempt} of task ${task.task_id}`);
