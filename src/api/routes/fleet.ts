@@ -11,6 +11,9 @@ import { COMMON_FAILURES, json, WITH_KEY } from './responses.ts';
 /** Tasks shown at most. */
 const LIMIT = 1_000;
 
+/** Which process runs an attempt: the sessions tell that already. */
+const RUNNER_LEASES = 'runner/';
+
 /** What runs where, what waits, and what waits for a person. */
 export function fleetRoutes(app: ApiApp, deps: ApiDeps): void {
   const { stores, settings, now, computes = [{ type: 'local', maxSessions: null }] } = deps;
@@ -67,7 +70,7 @@ export function fleetRoutes(app: ApiApp, deps: ApiDeps): void {
         },
         instances: [],
         leases: leases
-          .filter(({ expiresAtMs }) => expiresAtMs > now())
+          .filter(({ name, expiresAtMs }) => expiresAtMs > now() && !name.startsWith(RUNNER_LEASES))
           .map(({ name, owner, expiresAtMs }) => ({
             name,
             owner,
