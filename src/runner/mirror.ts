@@ -31,17 +31,28 @@ export const INFO_ATTRIBUTES = '* -filter -ident -working-tree-encoding\n';
 export async function refreshMirror(input: MirrorInput): Promise<void> {
   const { git, mirror, repo, signal, note } = input;
   const wanted = [...new Set([repo.base_sha, repo.resume_sha ?? repo.base_sha])];
-  await mkdir(join(mirror, '..'), { recursive: true, mode: 0o700 });
+  await layOutMirror(input);
   await withLock(`${mirror}.lock`, signal, async () => {
-    if (!(await exists(mirror))) await createMirror(input);
     // Another run may have fetched them while this one waited.
-    else if (await hasCommits(git, mirror, wanted)) return;
+    if (await hasCommits(git, mirror, wanted)) return;
     await fetchInto(input, wanted);
     note(`fetched ${repo.url}\n`);
   });
 }
 
-async function createMirror({ mirror }: MirrorInput): Promise<void> {
+/** An empty mirror where there is none: a sandbox can open only folders that exist when it is made. */
+export async function layOutMirror({
+  mirror,
+  signal,
+}: Pick<MirrorInput, 'mirror' | 'signal'>): Promise<void> {
+  await mkdir(join(mirror, '..'), { recursive: true, mode: 0o700 });
+  if (await exists(mirror)) return;
+  await withLock(`${mirror}.lock`, signal, async () => {
+    if (!(await exists(mirror))) await createMirror(mirror);
+  });
+}
+
+async function createMirror(mirror: string): Promise<void> {
   const fresh = `${mirror}.new`;
   await rm(fresh, { recursive: true, force: true });
   for (const folder of ['objects/info', 'objects/pack', 'refs/heads', 'info'])

@@ -8,8 +8,7 @@ import { type Diff, diffOf } from './diff.ts';
 import { createExchange, type Exchange, readSummary } from './exchange.ts';
 import type { RunFolders } from './folders.ts';
 import { createLauncher } from './launcher.ts';
-import type { MirrorInput } from './mirror.ts';
-import { transferOptions } from './mirror.ts';
+import { layOutMirror, type MirrorInput, transferOptions } from './mirror.ts';
 import { openSandbox } from './open-sandbox.ts';
 import type { OutputLog } from './output.ts';
 import type { Phases } from './phases.ts';
@@ -81,7 +80,7 @@ export async function doWork(input: WorkInput): Promise<OutcomeReport> {
 /** Clone and sandbox at the same time: neither needs the other. */
 async function prepare(input: WorkInput): Promise<{ workspace: Workspace; sandbox: Sandbox }> {
   const { payload, folders, workDir, environment, phases, output } = input;
-  await layOutFolders(folders);
+  await Promise.all([layOutFolders(folders), layOutMirror(mirrorInput(input))]);
   const policy = sandboxPolicy({ folders, workDir, payload, path: environment.PATH ?? '' });
   const opening = openSandbox({ mode: payload.sandbox.mode, policy, environment });
   const cloning = phases.run('clone', () => createWorkspace({ ...mirrorInput(input), folders }));
