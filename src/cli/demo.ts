@@ -78,11 +78,12 @@ async function demo(cli: Cli, options: Options): Promise<ExitCode> {
         { label: screen.style.dim },
       )}\n`,
     );
+    if (own) await warnWithoutSandbox(screen, platform);
     const client = createClient({ apiUrl, apiKey, signal: cli.signal });
     const { task } = await client.createTask({ repo: target.repo, task_description: description });
     platform.drives(task.task_id);
     const ended = await followTask(screen, client, task);
-    await report(screen, client, ended);
+    await report(screen, client, ended, { fetch: options.keep === true || options.repo !== undefined });
 
     const pid = options.keep ? await platform.leaveRunning() : undefined;
     if (pid === undefined) await platform.remove();
@@ -124,9 +125,29 @@ async function setUp(cli: Cli, platform: PrivatePlatform, { repo }: Options) {
   return { ...started.value, target: target.value };
 }
 
-async function report(screen: Cli, client: Client, task: TaskDetail): Promise<void> {
+/** Our own command may run without one; every other agent is refused, which its task then says. */
+async function warnWithoutSandbox(screen: Cli, { dataDir }: PrivatePlatform): Promise<void> {
+  const { inspectMachine } = await import('../entry/inspect.ts');
+  const { sandbox, sandboxProblem } = await inspectMachine({
+    dataDir,
+    environment: screen.environment.inherited,
+  });
+  if (sandbox.available && sandboxProblem === null) return;
+  const why = sandbox.available ? sandboxProblem : `to have one: ${sandbox.remedy}`;
+  screen.print(
+    `${screen.style.warn('There is no sandbox here')} (${cleanLine(why ?? '')}).\n` +
+      "The demo's own command runs without one; other agents would be refused.\n",
+  );
+}
+
+async function report(
+  screen: Cli,
+  client: Client,
+  task: TaskDetail,
+  shown: { fetch: boolean },
+): Promise<void> {
   const { style } = screen;
-  screen.print(`\n${statusLine(task, style)}\n${endView(task, style)}`);
+  screen.print(`\n${statusLine(task, style)}\n${endView(task, style, shown)}`);
   if (task.head_sha) {
     const lines = diffView(await client.getDiff(task.task_id), style)
       .trimEnd()

@@ -4,11 +4,18 @@ import { runCli } from './run.ts';
 
 /** The process behind `bgagent`: signals, streams and exit code. Everything else is in run.ts. */
 
+/** Who asks again after this doesn't want to wait for a clean end. (One Ctrl-C can arrive twice: from the terminal and from npm.) */
+const INSIST_AFTER_MS = 1_000;
+
 const interrupt = new AbortController();
+let interruptedAt = 0;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    // Who asks twice doesn't want to wait for a clean end.
-    if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
+    if (interrupt.signal.aborted) {
+      if (Date.now() - interruptedAt > INSIST_AFTER_MS) process.exit(EXIT.interrupted);
+      return;
+    }
+    interruptedAt = Date.now();
     interrupt.abort(new DOMException(`stopped by ${signal}`, 'AbortError'));
   });
 }

@@ -31,7 +31,7 @@ export function taskView(task: TaskDetail, style: Style, now: number): string {
 }
 
 /** What a finished task left behind, and how to get it. */
-export function endView(task: TaskDetail, style: Style): string {
+export function endView(task: TaskDetail, style: Style, options = { fetch: true }): string {
   const error = task.error_classification;
   return pairs(
     [
@@ -47,7 +47,7 @@ export function endView(task: TaskDetail, style: Style): string {
       ['took', task.duration_s === null ? null : duration(task.duration_s * 1_000)],
       ['compare', line(task.compare_url)],
       ['pull request', line(task.pr_url)],
-      ['fetch it', task.head_sha ? style.accent(fetchCommand(task)) : null],
+      ['fetch it', task.head_sha && options.fetch ? style.accent(fetchCommand(task)) : null],
     ],
     { label: style.dim },
   );
