@@ -40,7 +40,8 @@ export const DEFAULT_WORKFLOW = 'coding/new-task-v1';
 
 /** A workflow by its id, alias, or id with a version constraint (`coding/new-task-v1@1`). Throws VALIDATION_ERROR. */
 export function resolveWorkflow(reference: string | null | undefined): Workflow {
-  const [name = '', constraint] = (reference ?? DEFAULT_WORKFLOW).split('@', 2);
+  const [name = '', ...constraints] = (reference ?? DEFAULT_WORKFLOW).split('@');
+  const constraint = constraints.length === 0 ? undefined : constraints.join('@');
   const id = ALIASES[name] ?? name;
   const workflow = Object.hasOwn(WORKFLOWS, id) ? WORKFLOWS[id as keyof typeof WORKFLOWS] : undefined;
   if (!workflow) {
