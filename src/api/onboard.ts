@@ -18,7 +18,7 @@ export async function onboard(deps: ApiDeps, repo: string, change: RepoChange): 
   const before = await stores.repos.get(repo);
   const at = new Date(now()).toISOString();
   const config: RepoConfig = {
-    ...(before ?? defaults(repo, computes[0]?.type ?? 'local', at)),
+    ...(before ?? defaultConfig(deps, repo)),
     ...given(change),
     status: 'active',
     onboarded_at: before?.status === 'active' ? before.onboarded_at : at,
@@ -41,26 +41,33 @@ function requireKnown(field: string, value: string | null | undefined, known: re
 const given = (change: RepoChange): Partial<RepoConfig> =>
   Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
 
-const defaults = (repo: string, computeType: string, at: string): RepoConfig => ({
-  repo,
-  status: 'active',
-  compute_type: computeType,
-  instance_type: null,
-  agent: null,
-  agent_command: null,
-  model_id: null,
-  max_turns: null,
-  max_budget_usd: null,
-  system_prompt_overrides: null,
-  build_command: null,
-  lint_command: null,
-  setup_command: null,
-  egress_allowlist: [],
-  token_secret: null,
-  deadline_s: null,
-  notifications: null,
-  cedar_policies: [],
-  approval_gate_cap: null,
-  onboarded_at: at,
-  updated_at: at,
-});
+/** The settings of a repository that nobody has changed. */
+export function defaultConfig(
+  { now, computes }: Pick<ApiDeps, 'now' | 'computes'>,
+  repo: string,
+): RepoConfig {
+  const at = new Date(now()).toISOString();
+  return {
+    repo,
+    status: 'active',
+    compute_type: computes?.[0]?.type ?? 'local',
+    instance_type: null,
+    agent: null,
+    agent_command: null,
+    model_id: null,
+    max_turns: null,
+    max_budget_usd: null,
+    system_prompt_overrides: null,
+    build_command: null,
+    lint_command: null,
+    setup_command: null,
+    egress_allowlist: [],
+    token_secret: null,
+    deadline_s: null,
+    notifications: null,
+    cedar_policies: [],
+    approval_gate_cap: null,
+    onboarded_at: at,
+    updated_at: at,
+  };
+}

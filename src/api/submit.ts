@@ -1,23 +1,20 @@
 import { createHash } from 'node:crypto';
-import type { z } from '@hono/zod-openapi';
-import { resolveLimits } from '../policy/limits.ts';
 import { screenTask } from '../policy/screen-task.ts';
 import { BgAgentError, messageOf } from '../task/errors.ts';
 import type { RepoConfig } from '../task/repo.ts';
-import { emptyTimings, type Task } from '../task/task.ts';
+import type { Task } from '../task/task.ts';
 import { resolveWorkflow, type Workflow } from '../task/workflows.ts';
 import type { Principal } from './api-keys.ts';
 import type { ApiDeps, RepoReference } from './deps.ts';
-import { onboard } from './onboard.ts';
-import type { createTaskSchema } from './schemas/tasks.ts';
-
-type Request = z.output<typeof createTaskSchema>;
+import { newTask, repeatedTask } from './new-task.ts';
+import { defaultConfig, onboard } from './onboard.ts';
+import type { SubmitRequest } from './schemas/tasks.ts';
 
 /** Accepts a task: checks it, writes it with its first event, starts its execution. */
 export async function submitTask(
   deps: ApiDeps,
   principal: Principal,
-  request: Request,
+  request: SubmitRequest,
   idempotencyKey: string | undefined,
 ): Promise<{ task: Task; created: boolean }> {
   const workflow = resolveWorkflow(request.workflow_ref);
@@ -25,11 +22,13 @@ export async function submitTask(
   const reference = await deps.resolveRepo(request.repo);
   requireForgeFeatures(reference, request);
   await screenTask(deps.screen, request.task_description ?? null);
-  const config = await onboardedRepo(deps, reference);
-  return acceptTask(deps, newTask(deps, principal, request, workflow, config), request, idempotencyKey);
+  const known = await activeRepo(deps, reference);
+  const task = newTask(deps, principal, request, workflow, known ?? defaultConfig(deps, reference.repo));
+  if (!known) await onboard(deps, reference.repo, {});
+  return acceptTask(deps, task, request, idempotencyKey);
 }
 
-/** Submits the inputs of an ended task once more. Throws TASK_NOT_TERMINAL by way of the caller's check. */
+/** Submits the inputs of an ended task once more; that it has ended is for the caller to know. */
 export async function resubmitTask(
   deps: ApiDeps,
   principal: Principal,
@@ -37,25 +36,8 @@ export async function resubmitTask(
   idempotencyKey: string | undefined,
 ): Promise<{ task: Task; created: boolean }> {
   await screenTask(deps.screen, earlier.task_description);
-  await onboardedRepo(deps, { repo: earlier.repo, kind: 'named' });
-  const task: Task = {
-    ...emptyTask(deps, principal),
-    repo: earlier.repo,
-    issue_number: earlier.issue_number,
-    pr_number: earlier.pr_number,
-    task_description: earlier.task_description,
-    resolved_workflow: earlier.resolved_workflow,
-    agent: earlier.agent,
-    agent_command: earlier.agent_command,
-    model_id: earlier.model_id,
-    max_turns: earlier.max_turns,
-    max_budget_usd: earlier.max_budget_usd,
-    deadline_s: earlier.deadline_s,
-    compute_type: earlier.compute_type,
-    instance_type: earlier.instance_type,
-    trace: earlier.trace,
-    retry_of: earlier.task_id,
-  };
+  await activeRepo(deps, { repo: earlier.repo, kind: 'named' });
+  const task = repeatedTask(deps, principal, earlier);
   return acceptTask(deps, task, { retry_of: earlier.task_id }, idempotencyKey);
 }
 
@@ -93,103 +75,7 @@ async function acceptTask(
   return stored;
 }
 
-function newTask(
-  deps: ApiDeps,
-  principal: Principal,
-  request: Request,
-  workflow: Workflow,
-  config: RepoConfig,
-): Task {
-  const { settings, agents = ['command'] } = deps;
-  const agent = request.agent ?? config.agent ?? settings.default_agent;
-  if (!agents.includes(agent))
-    throw new BgAgentError(
-      'VALIDATION_ERROR',
-      `agent: "${agent}" is not available here; ${agents.join(', ')}`,
-      {
-        field: 'agent',
-      },
-    );
-  const agentCommand = agent === 'command' ? (config.agent_command ?? settings.default_agent_command) : null;
-  if (agent === 'command' && agentCommand === null)
-    throw new BgAgentError(
-      'VALIDATION_ERROR',
-      `agent: no command is set; set agent_command of ${config.repo}, or the setting default_agent_command`,
-      { field: 'agent' },
-    );
-  return {
-    ...emptyTask(deps, principal),
-    repo: config.repo,
-    issue_number: request.issue_number ?? null,
-    pr_number: request.pr_number ?? null,
-    task_description: request.task_description ?? null,
-    resolved_workflow: { id: workflow.id, version: workflow.version },
-    agent,
-    agent_command: agentCommand,
-    model_id: request.model_id ?? config.model_id,
-    ...resolveLimits(request, config, settings),
-    compute_type: config.compute_type,
-    instance_type: config.instance_type,
-    trace: request.trace ?? false,
-  };
-}
-
-function emptyTask({ newId, now, settings }: ApiDeps, principal: Principal): Task {
-  const at = new Date(now()).toISOString();
-  return {
-    task_id: newId(),
-    user_id: principal.userId,
-    status: 'SUBMITTED',
-    repo: '',
-    issue_number: null,
-    pr_number: null,
-    task_description: null,
-    resolved_workflow: { id: '', version: '' },
-    branch_name: null,
-    base_branch: null,
-    base_sha: null,
-    head_sha: null,
-    compare_url: null,
-    diff_stat: null,
-    pr_url: null,
-    outcome: null,
-    outcome_summary: null,
-    partial: false,
-    error_message: null,
-    error_classification: null,
-    channel_source: 'api',
-    agent: settings.default_agent,
-    agent_command: null,
-    model_id: null,
-    max_turns: settings.default_max_turns,
-    max_budget_usd: settings.default_max_budget_usd,
-    deadline_s: settings.default_deadline_s,
-    compute_type: 'local',
-    instance_type: null,
-    turns_attempted: null,
-    turns_completed: null,
-    cost_usd: null,
-    build_passed: null,
-    lint_passed: null,
-    prompt_version: null,
-    trace: false,
-    retry_of: null,
-    attempt: 1,
-    session: null,
-    waiting_for: null,
-    last_heartbeat_at: null,
-    cancel_requested_at: null,
-    created_at: at,
-    updated_at: at,
-    queued_at: null,
-    admitted_at: null,
-    started_at: null,
-    completed_at: null,
-    timings: emptyTimings(),
-  };
-}
-
-function requireInput(workflow: Workflow, request: Request): void {
+function requireInput(workflow: Workflow, request: SubmitRequest): void {
   for (const oneOf of workflow.needs) {
     const given = oneOf.some((field) => {
       const value = request[field];
@@ -203,7 +89,7 @@ function requireInput(workflow: Workflow, request: Request): void {
 }
 
 /** Issues and pull requests live on a forge; a plain git remote has none. */
-function requireForgeFeatures({ kind, repo }: RepoReference, request: Request): void {
+function requireForgeFeatures({ kind, repo }: RepoReference, request: SubmitRequest): void {
   if (kind === 'named') return;
   for (const field of ['issue_number', 'pr_number'] as const)
     if (request[field] != null)
@@ -214,18 +100,14 @@ function requireForgeFeatures({ kind, repo }: RepoReference, request: Request): 
       );
 }
 
-async function onboardedRepo(deps: ApiDeps, { repo, kind }: RepoReference): Promise<RepoConfig> {
+/** The repository's settings; undefined when it may be onboarded now. Throws REPO_NOT_ONBOARDED when it may not. */
+async function activeRepo(deps: ApiDeps, { repo, kind }: RepoReference): Promise<RepoConfig | undefined> {
   const known = await deps.stores.repos.get(repo);
   if (known?.status === 'active') return known;
-  if (kind === 'named' || known)
-    throw new BgAgentError(
-      'REPO_NOT_ONBOARDED',
-      `${repo} is not onboarded; add it with \`bgagent repo add\``,
-      {
-        field: 'repo',
-      },
-    );
-  return onboard(deps, repo, {});
+  if (kind !== 'named' && !known) return undefined;
+  throw new BgAgentError('REPO_NOT_ONBOARDED', `${repo} is not onboarded; add it with \`bgagent repo add\``, {
+    field: 'repo',
+  });
 }
 
 /** The same request, however its fields are ordered and its absent ones written. */

@@ -22,6 +22,8 @@ export const createTaskSchema = strict({
 }).openapi('CreateTaskRequest');
 /** What a caller sends to submit a task. */
 export type CreateTaskRequest = z.input<typeof createTaskSchema>;
+/** The same, checked. */
+export type SubmitRequest = z.output<typeof createTaskSchema>;
 
 const shape = taskSchema.shape;
 

@@ -48,6 +48,13 @@ describe('submit', () => {
     expect(shown.body.data).toMatchObject({ repo, status: 'active', compute_type: 'local' });
   });
 
+  it('leaves nothing behind when the request is refused after all', async () => {
+    const repo = '/srv/git/never-used.git';
+    expect((await submit({ repo, agent: 'unheard-of' })).status).toBe(400);
+    const { status } = await request(platform, 'GET', `/v1/repos/${encodeURIComponent(repo)}`, { key });
+    expect(status).toBe(404);
+  });
+
   it('refuses an owner/name that nobody onboarded', async () => {
     const { status, code } = await submit({ repo: 'octo/hello' });
     expect([status, code]).toEqual([422, 'REPO_NOT_ONBOARDED']);
