@@ -72,7 +72,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const taskTokens = createTaskTokens({ secret: await taskTokenSecret(secrets), now });
     const runtime = await createSqliteRuntime({ database, now });
     closers.push(() => runtime.close());
-    const waker = createWaker({ stores, runtime, log });
+    const waker = createWaker({ stores, runtime });
     const forge = createGitForge({});
 
     let apiUrl = '';

@@ -1,7 +1,6 @@
 import type { DurableRuntime } from '../runtime/runtime.ts';
 import type { Stores } from '../stores/stores.ts';
 import { codeOf } from '../task/errors.ts';
-import type { Log } from './dependencies.ts';
 
 /** Tells a task's workflow to look at the world again. */
 export interface Waker {
@@ -15,27 +14,30 @@ export interface Waker {
 export function createWaker({
   stores,
   runtime,
-  log,
 }: {
   stores: Pick<Stores, 'wakeups'>;
-  runtime: DurableRuntime;
-  log: Log;
+  runtime: Pick<DurableRuntime, 'completeCallback'>;
 }): Waker {
   return {
     async wake(taskId) {
       const callbackId = await stores.wakeups.signal(taskId);
-      if (callbackId === null) return;
-      try {
-        await runtime.completeCallback(callbackId, 'woken');
-      } catch (error) {
-        const code = codeOf(error);
-        // Somebody else woke it, its timeout came first, or its execution was stopped: it is awake in any case.
-        if (code !== 'CALLBACK_CLOSED' && code !== 'CALLBACK_NOT_FOUND') throw error;
-        log.debug(
-          { event: 'orchestrator.wake.closed', task_id: taskId, code },
-          'callback was closed already',
-        );
-      }
+      if (callbackId !== null) await completeParked(runtime, callbackId);
     },
   };
+}
+
+/**
+ * Wakes whoever is parked on the callback. One that is closed already is as good: somebody else woke it, its timeout came first,
+ * or its execution was stopped.
+ */
+export async function completeParked(
+  runtime: Pick<DurableRuntime, 'completeCallback'>,
+  callbackId: string,
+): Promise<void> {
+  try {
+    await runtime.completeCallback(callbackId, 'woken');
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== 'CALLBACK_CLOSED' && code !== 'CALLBACK_NOT_FOUND') throw error;
+  }
 }

@@ -40,7 +40,7 @@ async function createWorld(overrides: Partial<Settings> = {}, { capacity = 10 } 
   });
   const stores = createSqliteStores({ database, now: Date.now });
   const runtime = await createSqliteRuntime({ database });
-  const waker = createWaker({ stores, runtime, log: silent });
+  const waker = createWaker({ stores, runtime });
   const compute = createFakeCompute({
     capacity,
     events: {
