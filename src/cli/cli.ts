@@ -19,6 +19,8 @@ export interface Stream {
 
 /** What every command is given: where to write, whom to talk to, when to stop. */
 export interface Cli {
+  /** How the command is called, like `bgagent repo add`. */
+  readonly command: string;
   readonly options: GlobalOptions;
   readonly environment: Environment;
   /** Where the platform on this machine keeps everything. */

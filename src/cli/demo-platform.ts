@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { type Client, createClient } from '../api/client.ts';
+import { editSettingsFile } from '../config/edit-settings.ts';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
+import { settingsFileOf } from '../config/settings-file.ts';
 import { BgAgentError } from '../task/errors.ts';
 import { isTerminal } from '../task/status.ts';
 import type { Cli } from './cli.ts';
@@ -44,10 +46,16 @@ export async function createPrivatePlatform(cli: Cli, flags: Partial<Settings>):
     folder,
     dataDir,
     async start(startPlatform) {
+      const own = { host: '127.0.0.1', cancel_grace_s: 2, ...flags };
+      // In a file, so that a platform that is kept works with them too.
+      await editSettingsFile(settingsFileOf(dataDir), {
+        set: Object.fromEntries(Object.entries(own).map(([name, value]) => [name, JSON.stringify(value)])),
+        unset: [],
+      });
       const settings = await loadSettings({
         environment: cli.environment,
         dataDir,
-        flags: { host: '127.0.0.1', port: 0, cancel_grace_s: 2, ...flags },
+        flags: { ...own, port: 0 },
       });
       running = await startPlatform({
         dataDir,

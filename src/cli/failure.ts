@@ -14,7 +14,7 @@ export function reportFailure(cli: Cli, error: unknown): ExitCode {
   const requestId = error instanceof ApiError ? error.requestId : null;
   const code = known?.code ?? 'INTERNAL_ERROR';
   const remedy = known
-    ? remedyOf(known)
+    ? remedyOf(cli, known)
     : 'This is a defect of bgagent: run it again with --verbose and report what it says.';
   cli.printJson({
     error: {
@@ -43,8 +43,10 @@ function exitOf(error: unknown): ExitCode {
   return error.code === 'VALIDATION_ERROR' ? EXIT.usage : EXIT.failed;
 }
 
-function remedyOf(error: BgAgentError): string {
-  if (error.code === 'SERVICE_UNAVAILABLE' && !(error instanceof ApiError)) {
+function remedyOf({ command }: Cli, error: BgAgentError): string {
+  const here = !(error instanceof ApiError);
+  if (here && error.code === 'VALIDATION_ERROR') return `\`${command} --help\` shows how it is used.`;
+  if (here && error.code === 'SERVICE_UNAVAILABLE') {
     return 'Start the platform with `bgagent up`, or name another with --api-url and --api-key.';
   }
   const wait = error.retryAfterSeconds === undefined ? '' : ` (in ${error.retryAfterSeconds} s)`;

@@ -3,6 +3,7 @@ import type { Cli } from './cli.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { createProgress, isTerminalEvent } from './output/progress.ts';
 import { endView, statusLine } from './output/task-view.ts';
+import { cleanLine } from './output/untrusted.ts';
 
 /**
  * Shows a task's events as they happen, from its first, until it has ended; returns how it ended. In JSON mode each
@@ -29,6 +30,7 @@ export async function followTask(
 
 /** Follows the task and says how it ended; on Ctrl-C, that it goes on and how to end it. */
 export async function watchToEnd(cli: Cli, client: Client, task: TaskDetail): Promise<ExitCode> {
+  cli.print(`${cli.style.bold(task.task_id)}  ${cleanLine(task.repo)}\n`);
   try {
     const ended = await followTask(cli, client, task);
     cli.printJson(ended);

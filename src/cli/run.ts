@@ -26,7 +26,7 @@ export async function runCli(run: RunOptions): Promise<ExitCode> {
     <Args extends unknown[]>(body: (cli: Cli, ...args: Args) => Promise<ExitCode | undefined>) =>
     async (...all: [...Args, Command]) => {
       const command = all.at(-1) as Command;
-      exit = await perform(run, command.optsWithGlobals(), (cli) => body(cli, ...(all.slice(0, -1) as Args)));
+      exit = await perform(run, command, (cli) => body(cli, ...(all.slice(0, -1) as Args)));
     };
 
   const wanted = commandNamed(run.args);
@@ -41,19 +41,36 @@ export async function runCli(run: RunOptions): Promise<ExitCode> {
     else await program.parseAsync(run.args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error.exitCode === 0) return EXIT.ok;
+    if (asksForJson(run.args)) run.stdout.write(`${JSON.stringify(usageError(error))}\n`);
+    return EXIT.usage;
   }
   return exit;
 }
 
+const pathOf = (command: Command): string =>
+  command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
+
+const asksForJson = (args: readonly string[]): boolean => /(^| )--output[= ]json( |$)/.test(args.join(' '));
+
+const usageError = ({ message }: CommanderError) => ({
+  error: {
+    code: 'VALIDATION_ERROR',
+    message: message.replace(/^error: /, ''),
+    remedy: '`bgagent --help` shows how it is used.',
+    retryable: false,
+    request_id: null,
+  },
+});
+
 async function perform(
   run: RunOptions,
-  options: GlobalOptions,
+  command: Command,
   body: (cli: Cli) => Promise<ExitCode | undefined>,
 ): Promise<ExitCode> {
-  let cli = createCli(run, options, undefined);
+  let cli = createCli(run, command, undefined);
   try {
-    cli = createCli(run, options, await run.environment());
+    cli = createCli(run, command, await run.environment());
     return (await body(cli)) ?? EXIT.ok;
   } catch (error) {
     const { reportFailure } = await import('./failure.ts');
@@ -72,7 +89,8 @@ const NO_ENVIRONMENT: Environment = {
   inherited: {},
 };
 
-function createCli(run: RunOptions, options: GlobalOptions, given: Environment | undefined): Cli {
+function createCli(run: RunOptions, command: Command, given: Environment | undefined): Cli {
+  const options: GlobalOptions = command.optsWithGlobals();
   const environment = given ?? NO_ENVIRONMENT;
   const json = options.output === 'json';
   const terminal = run.stdout.isTTY === true;
@@ -82,6 +100,7 @@ function createCli(run: RunOptions, options: GlobalOptions, given: Environment |
     run.stdout.write(text);
   };
   return {
+    command: pathOf(command),
     options,
     environment,
     dataDir,

@@ -56,10 +56,7 @@ async function submit(cli: Cli, options: Options): Promise<ExitCode> {
   const request = await requestOf(options);
   const { task, replayed } = await client.createTask(request, { idempotencyKey: options.idempotencyKey });
   if (replayed) cli.note('The same request was made before under this key: this is its task.');
-  if (options.wait) {
-    cli.print(`${cli.style.dim('task')}  ${cli.style.bold(task.task_id)}`);
-    return watchToEnd(cli, client, task);
-  }
+  if (options.wait) return watchToEnd(cli, client, task);
   cli.printJson(task);
   cli.print(taskView(task, cli.style, cli.now()));
   cli.print(cli.style.dim(`\nFollow it: bgagent watch ${task.task_id}`));

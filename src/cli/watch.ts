@@ -1,7 +1,6 @@
 import type { Configure } from './commands.ts';
 import { findTaskId } from './find-task.ts';
 import { watchToEnd } from './follow.ts';
-import { cleanLine } from './output/untrusted.ts';
 
 export const configure: Configure = (command, act) => {
   command
@@ -11,7 +10,6 @@ export const configure: Configure = (command, act) => {
       act(async (cli, id: string) => {
         const client = await cli.client();
         const task = await client.getTask(await findTaskId(client, id));
-        cli.print(`${cli.style.bold(task.task_id)}  ${cleanLine(task.repo)}\n`);
         return watchToEnd(cli, client, task);
       }),
     );

@@ -6,51 +6,50 @@ import { pairs, table } from './table.ts';
 import { duration, relative } from './time.ts';
 import { cleanLine, cleanText, shellWord } from './untrusted.ts';
 
+type Rows = Parameters<typeof pairs>[0];
+
 /** A task as `status` shows it. */
 export function taskView(task: TaskDetail, style: Style, now: number): string {
   const ended = isTerminal(task.status);
-  const rows = pairs(
+  const rows: Rows = [
+    ['task', style.bold(task.task_id)],
+    ['status', statusLine(task, style)],
+    ['waits for', ended ? null : line(task.waiting_for)],
     [
-      ['task', style.bold(task.task_id)],
-      ['status', statusLine(task, style)],
-      ['waits for', ended ? null : line(task.waiting_for)],
-      [
-        'cancel',
-        task.cancel_requested_at && !ended ? `asked for ${relative(task.cancel_requested_at, now)}` : null,
-      ],
-      ['repo', cleanLine(task.repo)],
-      ['asked', line(task.task_description)],
-      ['agent', cleanLine(task.model_id ? `${task.agent}, ${task.model_id}` : task.agent)],
-      ['attempt', task.attempt > 1 ? String(task.attempt) : null],
-      ['created', relative(task.created_at, now)],
-      ['retry of', task.retry_of],
+      'cancel',
+      task.cancel_requested_at && !ended ? `asked for ${relative(task.cancel_requested_at, now)}` : null,
     ],
-    { label: style.dim },
-  );
-  return ended ? `${rows}\n${endView(task, style)}` : rows;
+    ['repo', cleanLine(task.repo)],
+    ['asked', line(task.task_description)],
+    ['agent', cleanLine(task.model_id ? `${task.agent}, ${task.model_id}` : task.agent)],
+    ['attempt', task.attempt > 1 ? String(task.attempt) : null],
+    ['created', relative(task.created_at, now)],
+    ['retry of', task.retry_of],
+  ];
+  return pairs([...rows, ...(ended ? endRows(task, style, true) : [])], { label: style.dim });
 }
 
 /** What a finished task left behind, and how to get it. */
-export function endView(task: TaskDetail, style: Style, options = { fetch: true }): string {
+export const endView = (task: TaskDetail, style: Style, options = { fetch: true }): string =>
+  pairs(endRows(task, style, options.fetch), { label: style.dim });
+
+function endRows(task: TaskDetail, style: Style, fetch: boolean): Rows {
   const error = task.error_classification;
-  return pairs(
-    [
-      ['problem', error ? style.bad(cleanLine(error.title)) : null],
-      ['', error && cleanLine(error.description) !== cleanLine(error.title) ? line(error.description) : null],
-      ['remedy', error ? cleanLine(error.remedy) : null],
-      ['branch', task.head_sha ? line(task.branch_name) : null],
-      ['commit', task.head_sha],
-      ['changes', diffStat(task)],
-      ['verified', verdicts(task, style)],
-      ['said', line(task.outcome_summary)],
-      ['cost', task.cost_usd === null ? null : `$${task.cost_usd.toFixed(4)}`],
-      ['took', task.duration_s === null ? null : duration(task.duration_s * 1_000)],
-      ['compare', line(task.compare_url)],
-      ['pull request', line(task.pr_url)],
-      ['fetch it', task.head_sha && options.fetch ? style.accent(fetchCommand(task)) : null],
-    ],
-    { label: style.dim },
-  );
+  return [
+    ['problem', error ? style.bad(cleanLine(error.title)) : null],
+    ['', error && cleanLine(error.description) !== cleanLine(error.title) ? line(error.description) : null],
+    ['to do', error ? cleanLine(error.remedy) : null],
+    ['branch', task.head_sha ? line(task.branch_name) : null],
+    ['commit', task.head_sha],
+    ['changes', diffStat(task)],
+    ['verified', verdicts(task, style)],
+    ['said', line(task.outcome_summary)],
+    ['cost', task.cost_usd === null ? null : `$${task.cost_usd.toFixed(4)}`],
+    ['took', task.duration_s === null ? null : duration(task.duration_s * 1_000)],
+    ['compare', line(task.compare_url)],
+    ['pull request', line(task.pr_url)],
+    ['fetch it', task.head_sha && fetch ? style.accent(fetchCommand(task)) : null],
+  ];
 }
 
 /** `COMPLETED  changes`, in the colour of the status. */
