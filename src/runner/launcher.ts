@@ -40,12 +40,17 @@ export function createLauncher({ sandbox, workspace, marker, folders, signal, ou
     if (child.pid !== undefined) tree.add(child.pid);
     output(child.stdout);
     output(child.stderr);
-    const kill = (): void => void tree.kill();
+    // Waited for in the end: it kills whatever works in the work tree, which soon is the runner's own git.
+    let killing: Promise<number> = Promise.resolve(0);
+    const kill = (): void => {
+      killing = tree.kill();
+    };
     signal.addEventListener('abort', kill, { once: true });
     const watch = sandbox.type === 'none' ? setInterval(() => tree.observe(), OBSERVE_MS) : undefined;
     const ended = endOf(child).finally(async () => {
       clearInterval(watch);
       signal.removeEventListener('abort', kill);
+      await killing;
       await clear(child, tree);
     });
     return { ended };

@@ -127,7 +127,7 @@ async function runPayload(
     await reporter.outcome(redacted(outcome, redactor));
     return EXIT.done;
   } catch (error) {
-    if (!stop.reason || stop.reason.kind !== 'unwanted') throw error;
+    if (stop.reason?.kind !== 'unwanted') throw error;
     // Without a trace: another attempt has the task now.
     await rm(folders.root, { recursive: true, force: true });
     return EXIT.unwanted;

@@ -27,10 +27,12 @@ export interface FakePlatform {
   ended(): Promise<OutcomeReport>;
   /** Resolves when an event of that type is there. */
   seen(eventType: string, matches?: (metadata: Record<string, unknown>) => boolean): Promise<void>;
+  /** Comes back on another port; returns its URL. */
+  move(): Promise<string>;
   close(): Promise<void>;
 }
 
-export async function createFakePlatform(payload: () => Payload, { port = 0 } = {}): Promise<FakePlatform> {
+export async function createFakePlatform(payload: () => Payload): Promise<FakePlatform> {
   const token = `task-token-${randomUUID()}`;
   const events = new Map<number, ReportRequest['events'][number]>();
   const waiters = new Set<() => void>();
@@ -92,11 +94,18 @@ export async function createFakePlatform(payload: () => Payload, { port = 0 } = 
       fail(response, 500, 'INTERNAL_ERROR');
     });
   });
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  const { port: bound } = server.address() as AddressInfo;
+  async function listen(): Promise<string> {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    return `http://127.0.0.1:${port}`;
+  }
+  async function close(): Promise<void> {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
 
   const platform: FakePlatform = {
-    url: `http://127.0.0.1:${bound}`,
+    url: await listen(),
     token,
     get events() {
       return [...events.values()].sort((a, b) => a.seq - b.seq);
@@ -119,10 +128,12 @@ export async function createFakePlatform(payload: () => Payload, { port = 0 } = 
         [...events.values()].find((event) => event.event_type === eventType && matches(event.metadata)),
       );
     },
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+    async move() {
+      await close();
+      platform.mode = 'ok';
+      return listen();
     },
+    close,
   };
   return platform;
 }

@@ -24,21 +24,51 @@ export function createGitForge({
 }: GitForgeOptions): Forge {
   const git = createGit({ environment: environment ?? {} });
 
-  async function ask(remote: Remote, patterns: readonly string[]): Promise<string[]> {
-    const options: GitRun = {
-      timeoutMs,
-      allowFile: remote.kind === 'local',
-      credentials: remote.kind === 'url' ? await credentialsFor(remote.repo) : null,
-    };
+  const optionsFor = async (remote: Remote): Promise<GitRun> => ({
+    timeoutMs,
+    allowFile: remote.kind === 'local',
+    credentials: isHttp(remote) ? await credentialsFor(remote.repo) : null,
+  });
+
+  async function ask(remote: Remote, pattern: string): Promise<Refs> {
     try {
-      const answer = await git.text(
-        ['ls-remote', '--symref', '--end-of-options', remote.repo, ...patterns],
-        options,
-      );
-      return answer.split('\n').filter((line) => line !== '');
+      const args = ['ls-remote', '--symref', '--end-of-options', remote.repo, pattern];
+      return parseRefs(await git.text(args, await optionsFor(remote)));
     } catch (error) {
       throw gitFailure(error, 'REPO_UNREACHABLE', `${remote.repo} can not be read`);
     }
+  }
+
+  /** What a server over ssh allows shows at the push only. */
+  async function checkPushRight(remote: Remote): Promise<void> {
+    if (remote.kind === 'local') return checkWritable(remote.repo);
+    if (!isHttp(remote)) return;
+    try {
+      // The helper of git's own push, asked no more than what it would push over.
+      await git.run([`remote-${remote.transport}`, 'origin', remote.repo], {
+        ...(await optionsFor(remote)),
+        input: 'list for-push\n\n',
+      });
+    } catch (error) {
+      throw gitFailure(error, 'PUSH_REJECTED', `${remote.repo} can not be pushed to`);
+    }
+  }
+
+  async function startOf(remote: Remote): Promise<{ baseBranch: string; baseSha: string }> {
+    const { defaultBranch, head } = await ask(remote, 'HEAD');
+    if (defaultBranch !== undefined && head !== undefined)
+      return { baseBranch: checkBranchName(defaultBranch), baseSha: head };
+    const { heads } = await ask(remote, 'refs/heads/*');
+    if (heads.size === 0) throw new BgAgentError('REPO_EMPTY', `${remote.repo} has no branch`);
+    // A detached HEAD: a branch that is just there.
+    const [baseBranch] = [...heads].find(([, sha]) => sha === head) ?? [];
+    if (baseBranch !== undefined && head !== undefined)
+      return { baseBranch: checkBranchName(baseBranch), baseSha: head };
+    const names = [...heads.keys()].slice(0, 5).join(', ');
+    throw new BgAgentError(
+      'BRANCH_INVALID',
+      `the HEAD of ${remote.repo} names no branch that exists; it has ${names}`,
+    );
   }
 
   return {
@@ -46,36 +76,22 @@ export function createGitForge({
 
     async preflight(repo) {
       const remote = gitRemote(repo);
-      const [lines] = await Promise.all([ask(remote, ['HEAD']), checkPushRight(remote)]);
-      let refs = parseRefs(lines);
-      let baseBranch = refs.defaultBranch;
-      let baseSha = refs.head;
-      if (baseBranch === undefined || baseSha === undefined) {
-        refs = parseRefs(await ask(remote, ['refs/heads/*']));
-        if (refs.heads.size === 0) throw new BgAgentError('REPO_EMPTY', `${remote.repo} has no branch`);
-        // A detached HEAD: a branch that is just there.
-        [baseBranch, baseSha] = [...refs.heads].find(([, head]) => head === baseSha) ?? [];
-      }
-      if (baseBranch === undefined || baseSha === undefined)
-        throw new BgAgentError(
-          'BRANCH_INVALID',
-          `the HEAD of ${remote.repo} names no branch that exists; it has ${[...refs.heads.keys()].slice(0, 5).join(', ')}`,
-        );
-      return { url: remote.repo, baseBranch: checkBranchName(baseBranch), baseSha };
+      const [start, push] = await Promise.allSettled([startOf(remote), checkPushRight(remote)]);
+      // Not being there is the better reason of the two.
+      if (start.status === 'rejected') throw start.reason;
+      if (push.status === 'rejected') throw push.reason;
+      return { url: remote.repo, ...start.value };
     },
 
     async branchHead(repo, branch) {
       const name = `refs/heads/${checkBranchName(branch)}`;
-      const lines = await ask(gitRemote(repo), [name]);
-      return parseRefs(lines).heads.get(branch) ?? null;
+      const { heads } = await ask(gitRemote(repo), name);
+      return heads.get(branch) ?? null;
     },
 
     async credentials(repo) {
       const remote = gitRemote(repo);
-      const found =
-        remote.transport === 'https' || remote.transport === 'http'
-          ? await credentialsFor(remote.repo)
-          : null;
+      const found = isHttp(remote) ? await credentialsFor(remote.repo) : null;
       return found ? { ...found, expiresAt: null } : null;
     },
 
@@ -95,6 +111,8 @@ function gitRemote(repo: string): Remote {
   return remote;
 }
 
+const isHttp = ({ transport }: Remote): boolean => transport === 'https' || transport === 'http';
+
 interface Refs {
   /** What HEAD points to, when the remote says so and the branch exists. */
   defaultBranch: string | undefined;
@@ -102,9 +120,9 @@ interface Refs {
   heads: Map<string, string>;
 }
 
-function parseRefs(lines: readonly string[]): Refs {
+function parseRefs(text: string): Refs {
   const refs: Refs = { defaultBranch: undefined, head: undefined, heads: new Map() };
-  for (const line of lines) {
+  for (const line of text.split('\n')) {
     const [value = '', name = ''] = line.split('\t');
     if (name === 'HEAD' && value.startsWith('ref: refs/heads/'))
       refs.defaultBranch = value.slice('ref: refs/heads/'.length);
@@ -114,9 +132,8 @@ function parseRefs(lines: readonly string[]): Refs {
   return refs;
 }
 
-/** A push into a local repository writes below `objects`. What a server allows shows at the push. */
-async function checkPushRight({ kind, repo }: Remote): Promise<void> {
-  if (kind !== 'local') return;
+/** A push into a local repository writes below `objects`. */
+async function checkWritable(repo: string): Promise<void> {
   const candidates = [join(repo, 'objects'), join(repo, '.git', 'objects')];
   const errors = await Promise.all(
     candidates.map((folder) => access(folder, constants.W_OK).then(() => null, codeOfSystemError)),

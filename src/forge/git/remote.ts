@@ -54,6 +54,7 @@ function parseUrl(text: string): Remote {
   const authority = /^[^:]*:\/\/([^/?#]*)/.exec(text)?.[1] ?? '';
   refuseForeignLetters(authority, 'its host');
   if (hasParentSegment(text)) throw refused('has a `..` segment in its path');
+  if (authority === '' && !/^file:/i.test(text)) throw refused('has no host');
   const url = URL.parse(text);
   if (!url) throw refused('is not a valid URL');
   if (url.search !== '' || url.hash !== '') throw refused('has a query or a fragment');

@@ -1,0 +1,94 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Forge } from '../../src/forge/forge.ts';
+
+/** What the suite needs of a forge: repositories in several states, as it names them. */
+export interface ForgeHarness {
+  forge: Forge;
+  /** A repository with one commit on its default branch. */
+  repo(): Promise<{ repo: string; defaultBranch: string; head: string }>;
+  /** One without any commit. */
+  emptyRepo(): Promise<string>;
+  /** One that is not there. */
+  missingRepo(): Promise<string>;
+  /** One that may be read but not pushed to; null when that can't be made here. */
+  readOnlyRepo(): Promise<string | null>;
+  /** Makes the branch point to the repository's head. */
+  createBranch(repo: string, branch: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Every forge must pass this. */
+export function forgeContract(name: string, create: () => Promise<ForgeHarness>): void {
+  describe(`forge: ${name}`, () => {
+    let harness: ForgeHarness;
+    beforeEach(async () => {
+      harness = await create();
+    });
+    afterEach(async () => {
+      await harness.close();
+    });
+
+    it('finds where a task starts from', async () => {
+      const { repo, defaultBranch, head } = await harness.repo();
+      expect(await harness.forge.preflight(repo)).toEqual({
+        url: expect.any(String),
+        baseBranch: defaultBranch,
+        baseSha: head,
+      });
+    });
+
+    it('says of an empty repository that it is empty', async () => {
+      await expect(harness.forge.preflight(await harness.emptyRepo())).rejects.toMatchObject({
+        code: 'REPO_EMPTY',
+      });
+    });
+
+    it('says of a repository that is not there that it can not be reached', async () => {
+      const repo = await harness.missingRepo();
+      await expect(harness.forge.preflight(repo)).rejects.toMatchObject({ code: 'REPO_UNREACHABLE' });
+      await expect(harness.forge.branchHead(repo, 'main')).rejects.toMatchObject({
+        code: 'REPO_UNREACHABLE',
+      });
+    });
+
+    it('refuses a repository that can not be pushed to before any work is done', async ({ skip }) => {
+      const repo = await harness.readOnlyRepo();
+      if (repo === null) return skip('a repository that the user may not write can not be made here');
+      await expect(harness.forge.preflight(repo)).rejects.toMatchObject({ code: 'PUSH_REJECTED' });
+    });
+
+    it('knows the head of a branch, and that a branch is not there', async () => {
+      const { repo, head } = await harness.repo();
+      await harness.createBranch(repo, 'bgagent/x/y');
+      expect(await harness.forge.branchHead(repo, 'bgagent/x/y')).toBe(head);
+      expect(await harness.forge.branchHead(repo, 'bgagent/x')).toBeNull();
+      expect(await harness.forge.branchHead(repo, 'y')).toBeNull();
+    });
+
+    it.each(['--upload-pack=x', '../x', 'a\nb', 'refs/heads/main'])(
+      'refuses the branch name %j',
+      async (branch) => {
+        const { repo } = await harness.repo();
+        await expect(harness.forge.branchHead(repo, branch)).rejects.toMatchObject({
+          code: 'BRANCH_INVALID',
+        });
+      },
+    );
+
+    it('gives out credentials with their end, or none', async () => {
+      const { repo } = await harness.repo();
+      const credentials = await harness.forge.credentials(repo);
+      if (credentials !== null)
+        expect(credentials).toEqual({
+          username: expect.any(String),
+          password: expect.any(String),
+          expiresAt: credentials.expiresAt === null ? null : expect.any(String),
+        });
+    });
+
+    it('links a comparison by https, or not at all', async () => {
+      const { repo } = await harness.repo();
+      expect(harness.forge.compareUrl(repo, 'main', 'bgagent/x/y') ?? 'https://none').toMatch(/^https:\/\//);
+    });
+  });
+}
