@@ -94,7 +94,10 @@ export interface TaskStore {
   /** How many queued tasks are before this one (0 = next), or null when it isn't queued. */
   queuePosition(taskId: string): Promise<number | null>;
 
-  /** Removes tasks that ended before `endedBefore` (ISO 8601) with all that the stores keep of them. Returns their ids. */
+  /**
+   * Removes tasks that ended before `endedBefore` (ISO 8601) with all that the stores keep of them, and records of leases that
+   * expired before it; at most `limit` of each. Returns the task ids.
+   */
   sweep(endedBefore: string, limit: number): Promise<string[]>;
 }
 

@@ -195,6 +195,8 @@ export function taskStoreContract({ create, it }: Part): void {
       await end(old);
       clock.advance(1_000);
       const endedBefore = new Date(clock.now()).toISOString();
+      for (const [lease, ttlMs] of Object.entries({ forgotten: -1, fresh: 0, held: 1_000 }))
+        await stores.leases.acquire(lease, { owner: 'a', epoch: 1, ttlMs });
       await end(fresh);
 
       expect(await stores.tasks.sweep(endedBefore, 1)).toEqual([older.task_id]);
@@ -211,6 +213,7 @@ export function taskStoreContract({ create, it }: Part): void {
       expect(await stores.outcomes.get(old.task_id, 1)).toBeUndefined();
       expect(await stores.outcomes.get(running.task_id, 1)).toBeDefined();
       expect(await stores.wakeups.park(old.task_id, 'callback')).toEqual({ pending: false });
+      expect((await stores.leases.list('')).map(({ name }) => name)).toEqual(['fresh', 'held']);
       const again = aTask({ task_id: newTaskId() });
       expect(await stores.tasks.create(again, [], { key: 'a', bodyHash: 'other' })).toMatchObject({
         created: true,

@@ -19,44 +19,58 @@ type Admission = Pick<TaskStore, 'admit' | 'admissible' | 'slots' | 'releaseStal
 const ID_AT = '2030-01-01T00:00:00.000Z '.length + 1;
 
 /**
- * Queued tasks that may have a slot, in the order of the queue: each user's first ones, as many as the user has room, merged until
- * the system has none. Costs a look at each user who has something queued and one step a task let in, however long the queue is.
+ * Queued tasks before `before` (an expression of SQL) that may have a slot, in the order of the queue: each user's first ones, as
+ * many as the user has room, merged until the system has none. However long the queue is, it costs a look at each user who has
+ * something in it and a step for each task let in.
  */
-const letIn = ({ perUser, system }: Limits): string => `
+const letIn = ({ perUser, system }: Limits, before: string): string => `
   WITH RECURSIVE waiting (user_id) AS (
-    SELECT * FROM (SELECT user_id FROM tasks WHERE queue_key IS NOT NULL ORDER BY user_id LIMIT 1)
+    SELECT * FROM (SELECT user_id FROM tasks AS queued WHERE queue_key IS NOT NULL ORDER BY user_id LIMIT 1)
     UNION ALL
-    SELECT (SELECT user_id FROM tasks WHERE queue_key IS NOT NULL AND user_id > waiting.user_id ORDER BY user_id LIMIT 1)
-    FROM waiting WHERE waiting.user_id IS NOT NULL
+    SELECT (
+      SELECT user_id FROM tasks AS queued
+      WHERE queue_key IS NOT NULL AND user_id > waiting.user_id ORDER BY user_id LIMIT 1
+    ) FROM waiting WHERE waiting.user_id IS NOT NULL
   ),
   room (user_id, free) AS (
     SELECT user_id, ${integer(perUser)} - (SELECT count(*) FROM slots WHERE slots.user_id = waiting.user_id)
     FROM waiting WHERE user_id IS NOT NULL
   ),
   let_in (user_id, free, queue_key) AS (
-    SELECT user_id, free, (SELECT min(queue_key) FROM tasks WHERE tasks.user_id = room.user_id AND queue_key IS NOT NULL)
-    FROM room WHERE free > 0
+    SELECT room.user_id, room.free, head.queue_key
+    FROM room JOIN tasks AS head ON head.rowid = (
+      SELECT rowid FROM tasks AS queued
+      WHERE queued.user_id = room.user_id AND queue_key < ${before} ORDER BY queue_key LIMIT 1
+    )
+    WHERE room.free > 0
     UNION ALL
     SELECT let_in.user_id, let_in.free - 1, next.queue_key
     FROM let_in JOIN tasks AS next ON next.rowid = (
-      SELECT rowid FROM tasks WHERE user_id = let_in.user_id AND queue_key > let_in.queue_key ORDER BY queue_key LIMIT 1
+      SELECT rowid FROM tasks AS queued
+      WHERE queued.user_id = let_in.user_id AND queue_key > let_in.queue_key AND queue_key < ${before}
+      ORDER BY queue_key LIMIT 1
     )
     WHERE let_in.free > 1
     ORDER BY 3 LIMIT (SELECT max(0, ${integer(system)} - count(*)) FROM slots)
   )`;
 
+/** After every `queue_key`. */
+const END = "'~'";
+
 /** Holds for a row of `tasks` that may have a slot: its user and the system have room once the older ones are in. */
-const mayHaveSlot = ({ perUser, system }: Limits): string => `
-  (SELECT count(*) FROM slots WHERE slots.user_id = tasks.user_id)
-  + (SELECT count(*) FROM (
-      SELECT 1 FROM tasks AS older
-      WHERE older.user_id = tasks.user_id AND older.queue_key < coalesce(tasks.queue_key, '~') LIMIT ${integer(perUser)}
-    )) < ${integer(perUser)}
-  AND (SELECT count(*) FROM slots)
-  + (SELECT count(*) FROM (
-      ${letIn({ perUser, system })}
-      SELECT 1 FROM let_in WHERE let_in.queue_key < coalesce(tasks.queue_key, '~')
-    )) < ${integer(system)}`;
+function mayHaveSlot(limits: Limits): string {
+  // A task that is not in the queue yet would come last.
+  const place = `coalesce(tasks.queue_key, ${END})`;
+  const { perUser, system } = limits;
+  return `
+    (SELECT count(*) FROM slots WHERE slots.user_id = tasks.user_id)
+    + (SELECT count(*) FROM (
+        SELECT 1 FROM tasks AS older
+        WHERE older.user_id = tasks.user_id AND older.queue_key < ${place} LIMIT ${integer(perUser)}
+      )) < ${integer(perUser)}
+    AND (SELECT count(*) FROM slots)
+    + (SELECT count(*) FROM (${letIn(limits, place)} SELECT 1 FROM let_in)) < ${integer(system)}`;
+}
 
 /** A number inside a text of SQL: limits are settings, so the texts stay few. */
 function integer(value: number): string {
@@ -120,7 +134,7 @@ export function createAdmission({
 
     async admissible(limits, limit) {
       const rows = database.all(
-        `${letIn(limits)} SELECT substr(queue_key, ${ID_AT}) AS task_id FROM let_in ORDER BY queue_key LIMIT ?`,
+        `${letIn(limits, END)} SELECT substr(queue_key, ${ID_AT}) AS task_id FROM let_in LIMIT ?`,
         limit,
       );
       return rows.map(({ task_id }) => String(task_id));

@@ -75,6 +75,7 @@ CREATE TABLE leases (
   epoch INTEGER NOT NULL,
   expires_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX leases_by_expiry ON leases (expires_at_ms);
 
 CREATE TABLE repos (
   repo TEXT PRIMARY KEY,

@@ -16,7 +16,7 @@ import { createSqliteStores, storeMigrations } from './stores.ts';
 const SCANS_ALLOWED: Readonly<Record<string, string>> = {
   'SCAN slots': 'as many rows as tasks may be active in the whole system',
   'SCAN slots USING COVERING INDEX slots_by_user': 'the same',
-  'SCAN tasks USING COVERING INDEX tasks_queued_by_user': 'the first entry only (LIMIT 1)',
+  'SCAN queued USING COVERING INDEX tasks_queued_by_user': 'the first entry only (LIMIT 1)',
   'SCAN waiting': 'users with something in the queue',
   'SCAN let_in': 'tasks that have room',
   'SCAN json_each VIRTUAL TABLE INDEX 1:': 'the events of one write',

@@ -80,7 +80,13 @@ export function createTaskRecords({ database, log }: { database: Database; log: 
         limit,
       );
       const ids = due.map(({ task_id }) => String(task_id));
-      // A unit for each, so that a large backlog never keeps other writes waiting. An end is final: no condition is needed.
+      await database.write([
+        {
+          sql: 'DELETE FROM leases WHERE name IN (SELECT name FROM leases WHERE expires_at_ms < ? LIMIT ?)',
+          params: [Date.parse(endedBefore), limit],
+        },
+      ]);
+      // A unit for each task, so that a large backlog never keeps other writes waiting. An end is final: no condition is needed.
       for (const id of ids)
         await database.write(
           OF_TASK.map((table) => ({ sql: `DELETE FROM ${table} WHERE task_id = ?`, params: [id] })),
