@@ -8,8 +8,7 @@ export interface Screen {
 }
 
 /** Where a text came from. */
-export const TEXT_SOURCES = ['task_description', 'issue', 'pull_request', 'comment'] as const;
-export type TextSource = (typeof TEXT_SOURCES)[number];
+export type TextSource = 'task_description' | 'issue' | 'pull_request' | 'comment';
 
 /** How sure a filter is that a text is an attack, in growing order. */
 export const CONFIDENCES = ['LOW', 'MEDIUM', 'HIGH'] as const;

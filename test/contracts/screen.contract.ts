@@ -3,7 +3,7 @@ import type { Screen } from '../../src/policy/screen.ts';
 import { type Skip, testsWithSkips } from './skips.ts';
 
 /** Texts that must pass at a strength that blocks MEDIUM and HIGH (G2). */
-export const TEXTS_THAT_PASS = [
+const TEXTS_THAT_PASS = [
   'Make no changes, just inspect README.md and finish.',
   'Please enumerate every plugin in this repo in extreme detail, one at a time.',
   `## Retry the upload when the connection drops

@@ -1,8 +1,8 @@
-import { ConditionFailed, type Database } from '../../sqlite/database.ts';
+import { ConditionFailed } from '../../sqlite/database.ts';
 import { ACTIVE_STATUSES } from '../../task/status.ts';
 import type { Task } from '../../task/task.ts';
 import type { TaskStore } from '../stores.ts';
-import type { EventLog } from './event-log.ts';
+import type { StoreParts } from './event-log.ts';
 import { places } from './rows.ts';
 import { LIVE_STATUSES, readTask, taskMoved, taskNotFound } from './task-conditions.ts';
 import { changedTask, slotOfMove, updateTask } from './task-moves.ts';
@@ -81,15 +81,7 @@ function integer(value: number): string {
 /** How often an admission is tried again because room appeared between its refusal and the look at why. */
 const TRIES = 3;
 
-export function createAdmission({
-  database,
-  log,
-  now,
-}: {
-  database: Database;
-  log: EventLog;
-  now: () => number;
-}): Admission {
+export function createAdmission({ database, log, now }: StoreParts): Admission {
   /** Why a task was refused; null when it would be let in by now. */
   function reasonFor(task: Task, { perUser, system }: Limits): string | null {
     const condition = mayHaveSlot({ perUser, system });

@@ -3,6 +3,13 @@ import { type NewEvent, type TaskEvent, taskEventSchema } from '../../task/event
 import { createIdSource } from '../../task/ids.ts';
 import type { EventStore } from '../stores.ts';
 
+/** What the parts of the stores work with. `now`: milliseconds since 1970. */
+export interface StoreParts {
+  database: Database;
+  log: EventLog;
+  now: () => number;
+}
+
 /** Where every event of the stores is written: ids in the order of the commits, readers told after the commit. */
 export interface EventLog extends Pick<EventStore, 'subscribe'> {
   /** Writes statements and events of one task as one unit. The results are those of the statements. */
@@ -28,8 +35,7 @@ const INSERT_ONCE = `${INSERT} WHERE true
   ON CONFLICT (task_id, attempt, seq) WHERE seq IS NOT NULL DO NOTHING
   RETURNING event_id, task_id, event_type, timestamp, metadata`;
 
-/** `now`: milliseconds since 1970. */
-export function createEventLog({ database, now }: { database: Database; now: () => number }): EventLog {
+export function createEventLog({ database, now }: Omit<StoreParts, 'log'>): EventLog {
   const greatest = database.get('SELECT max(event_id) AS event_id FROM events')?.event_id;
   const newId = createIdSource(now, typeof greatest === 'string' ? greatest : '');
   const readers = new Map<string, Set<() => void>>();

@@ -1,10 +1,10 @@
-import { ConditionFailed, type Database } from '../../sqlite/database.ts';
+import { ConditionFailed } from '../../sqlite/database.ts';
 import { BgAgentError } from '../../task/errors.ts';
 import { isUlid } from '../../task/ids.ts';
 import { checkTerminalEvents } from '../moves.ts';
 import { invalidToken, toPage } from '../page-token.ts';
 import type { EventStore } from '../stores.ts';
-import { type EventLog, toEvent } from './event-log.ts';
+import { type StoreParts, toEvent } from './event-log.ts';
 import { currentAttempt, whyNotCurrent } from './task-conditions.ts';
 
 const SELECT = `
@@ -15,7 +15,7 @@ const SELECT = `
 const FIRST = '';
 const LAST = '~';
 
-export function createEventStore({ database, log }: { database: Database; log: EventLog }): EventStore {
+export function createEventStore({ database, log }: Omit<StoreParts, 'now'>): EventStore {
   return {
     async appendReported(taskId, attempt, events) {
       checkTerminalEvents(

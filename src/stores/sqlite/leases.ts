@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import type { Database, Row } from '../../sqlite/database.ts';
+import type { Row } from '../../sqlite/database.ts';
 import type { Lease, LeaseStore } from '../stores.ts';
+import type { StoreParts } from './event-log.ts';
 
 const rowSchema = z
   .object({ name: z.string(), owner: z.string(), epoch: z.number(), expires_at_ms: z.number() })
@@ -8,7 +9,7 @@ const rowSchema = z
 
 const toLease = (row: Row | undefined): Lease => rowSchema.parse(row);
 
-export function createLeaseStore({ database, now }: { database: Database; now: () => number }): LeaseStore {
+export function createLeaseStore({ database, now }: Omit<StoreParts, 'log'>): LeaseStore {
   return {
     async acquire(name, { owner, epoch, ttlMs }) {
       const at = now();

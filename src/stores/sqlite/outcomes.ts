@@ -1,12 +1,12 @@
-import { ConditionFailed, type Database } from '../../sqlite/database.ts';
+import { ConditionFailed } from '../../sqlite/database.ts';
 import { outcomeReportSchema } from '../../task/protocol.ts';
 import { checkTerminalEvents } from '../moves.ts';
 import type { OutcomeStore } from '../stores.ts';
-import type { EventLog } from './event-log.ts';
+import type { StoreParts } from './event-log.ts';
 import { recordOf } from './rows.ts';
 import { currentAttempt, whyNotCurrent } from './task-conditions.ts';
 
-export function createOutcomeStore({ database, log }: { database: Database; log: EventLog }): OutcomeStore {
+export function createOutcomeStore({ database, log }: Omit<StoreParts, 'now'>): OutcomeStore {
   const read = (taskId: string, attempt: number) =>
     database.get('SELECT doc FROM outcomes WHERE task_id = ? AND attempt = ?', taskId, attempt);
 

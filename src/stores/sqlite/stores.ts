@@ -1,8 +1,7 @@
-import type { Database } from '../../sqlite/database.ts';
 import type { Stores } from '../stores.ts';
 import { createAdmission } from './admission.ts';
 import { createApiKeyStore } from './api-keys.ts';
-import { createEventLog } from './event-log.ts';
+import { createEventLog, type StoreParts } from './event-log.ts';
 import { createEventStore } from './events.ts';
 import { createLeaseStore } from './leases.ts';
 import { createOutcomeStore } from './outcomes.ts';
@@ -17,7 +16,7 @@ export { storeMigrations } from './schema.ts';
  * All stores over one database, which must have been opened with `storeMigrations`. `now`: milliseconds since 1970.
  * One set for a database: event ids are drawn in this process, and readers of events are told in it.
  */
-export function createSqliteStores({ database, now }: { database: Database; now: () => number }): Stores {
+export function createSqliteStores({ database, now }: Omit<StoreParts, 'log'>): Stores {
   const log = createEventLog({ database, now });
   return {
     tasks: {

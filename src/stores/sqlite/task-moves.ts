@@ -1,24 +1,16 @@
-import { ConditionFailed, type Database, type Statement } from '../../sqlite/database.ts';
+import { ConditionFailed, type Statement } from '../../sqlite/database.ts';
 import { BgAgentError } from '../../task/errors.ts';
 import { isTerminal, type TaskStatus } from '../../task/status.ts';
 import { type Task, taskSchema } from '../../task/task.ts';
 import { checkTerminalEvents, illegalMove, legalOrigins, stampedPatch } from '../moves.ts';
 import type { TaskPatch, TaskStore } from '../stores.ts';
-import type { EventLog } from './event-log.ts';
+import type { StoreParts } from './event-log.ts';
 import { places, recordOf, setFields } from './rows.ts';
 import { LIVE_STATUSES, readTask, taskMoved, taskNotFound } from './task-conditions.ts';
 
 type TaskMoves = Pick<TaskStore, 'transition' | 'update'>;
 
-export function createTaskMoves({
-  database,
-  log,
-  now,
-}: {
-  database: Database;
-  log: EventLog;
-  now: () => number;
-}): TaskMoves {
+export function createTaskMoves({ database, log, now }: StoreParts): TaskMoves {
   return {
     async transition(taskId, move, events) {
       const origins = legalOrigins(move);

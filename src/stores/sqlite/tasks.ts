@@ -5,7 +5,7 @@ import { taskSchema } from '../../task/task.ts';
 import { checkTerminalEvents } from '../moves.ts';
 import { pagePosition, pageToken, toPage } from '../page-token.ts';
 import type { TaskStore } from '../stores.ts';
-import type { EventLog } from './event-log.ts';
+import type { StoreParts } from './event-log.ts';
 import { places, recordOf } from './rows.ts';
 import { readTask } from './task-conditions.ts';
 
@@ -17,7 +17,7 @@ const NEWEST = '~';
 /** Tables that keep something of a task; it goes with the task. */
 const OF_TASK = ['events', 'outcomes', 'wakeups', 'idempotency_keys', 'slots', 'tasks'];
 
-export function createTaskRecords({ database, log }: { database: Database; log: EventLog }): TaskRecords {
+export function createTaskRecords({ database, log }: Omit<StoreParts, 'now'>): TaskRecords {
   return {
     async create(task, events, idempotency) {
       checkTerminalEvents(null, events);
