@@ -22,7 +22,7 @@ export interface ClientOptions {
   limits: RuntimeLimits;
   now: () => number;
   newId: () => string;
-  drive: (execution: LiveExecution) => void;
+  driveChild: (child: LiveExecution, caller: LiveExecution) => void;
   /** The row of the execution that a chained invoke starts; undefined when its handler isn't registered. */
   childRow: (
     functionName: string,
@@ -79,7 +79,7 @@ export function createExecutionClient(options: ClientOptions): DurableExecutionC
     const started = children.map((child) => live.add(child));
     const inserts = children.map((child) => table.insert(child));
     const written = live.write([execution, ...started], [live.append(execution, entries), ...inserts]);
-    for (const child of started) options.drive(child);
+    for (const child of started) options.driveChild(child, execution);
     return written;
   }
 

@@ -110,6 +110,7 @@ export function createDriver(options: DriverOptions): (execution: LiveExecution)
         ErrorMessage: error instanceof Error ? error.message : String(error),
       };
     }
+    for (const begin of execution.heldBack.splice(0)) begin();
     const { invocation } = execution;
     execution.invocation = undefined;
     if (!invocation || !isOpen() || execution.failure) return false;

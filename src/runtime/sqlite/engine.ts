@@ -14,6 +14,8 @@ import { createMoves, type Moves } from './moves.ts';
 import { createSleeper } from './sleeper.ts';
 
 const RETRY_DELAY_MS = 1_000;
+/** A chained invoke begins, as on Lambda, when its caller has suspended, or after this if the caller is still busy. */
+const CHAINED_START_MS = 100;
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 const RESUMED_AT_ONCE = 50;
 
@@ -53,7 +55,7 @@ export function createEngine({ database, limits, now, newId, onError, ended }: E
   };
   const moves = createMoves({ live, table, now, drive, ended: whenEnded });
   const sleeper = createSleeper({ table, names: () => [...handlers.keys()], now, wake });
-  const client = createExecutionClient({ live, table, moves, limits, now, newId, drive, childRow });
+  const client = createExecutionClient({ live, table, moves, limits, now, newId, driveChild, childRow });
   const callbacks = createCallbacks({ live, table, moves, limits, now, parked: sleeper.parked });
   const driveOn = createDriver({
     live,
@@ -75,6 +77,20 @@ export function createEngine({ database, limits, now, newId, onError, ended }: E
       onError(error instanceof Error ? error : new Error(String(error)));
       setTimeout(() => driveAgain(execution.row.id), RETRY_DELAY_MS).unref();
     });
+  }
+
+  function driveChild(child: LiveExecution, caller: LiveExecution): void {
+    let begun = false;
+    const begin = (): void => {
+      if (begun) return;
+      begun = true;
+      child.driven = false;
+      drive(child);
+    };
+    // Held back, it must not leave the memory.
+    child.driven = true;
+    caller.heldBack.push(begin);
+    setTimeout(begin, CHAINED_START_MS);
   }
 
   function driveAgain(id: string): void {

@@ -30,6 +30,8 @@ export interface LiveExecution {
   invocation: Invocation | undefined;
   /** Invocations in a row that broke off. */
   breaks: number;
+  /** What begins when the present invocation is over. */
+  readonly heldBack: (() => void)[];
   /** The driver is at work on it. */
   driven: boolean;
   /** Settles when all that was written is flushed, fails when it could not be. */
@@ -74,6 +76,7 @@ export function createLiveExecutions({
       untold: new Set(),
       invocation: undefined,
       breaks: 0,
+      heldBack: [],
       driven: false,
       written: Promise.resolve(),
       unwritten: 0,
