@@ -60,10 +60,11 @@ export function createExecutionClient(options: ClientOptions): DurableExecutionC
       if (update.Type === 'EXECUTION') end = update;
       else addEntries(entries, options, row, update, at, children);
     }
-    if (execution.logSize > limits.historyBytes) {
+    const added = updates.reduce((size, { Payload }) => size + (Payload?.length ?? 0), 0);
+    if (execution.logSize + added > limits.historyBytes) {
       throw new BgAgentError(
         'HISTORY_LIMIT_EXCEEDED',
-        `The execution has more than ${limits.historyBytes} bytes of state.`,
+        `The execution would have more than ${limits.historyBytes} bytes of state.`,
       );
     }
     for (const entry of entries) {

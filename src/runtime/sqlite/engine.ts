@@ -1,4 +1,5 @@
 import {
+  type DurableExecutionClient,
   type DurableExecutionHandler,
   type DurableLambdaHandler,
   withDurableExecution,
@@ -34,6 +35,8 @@ export interface Engine {
   readonly live: LiveExecutions;
   readonly moves: Moves;
   readonly callbacks: ReturnType<typeof createCallbacks>;
+  /** What handlers save through. */
+  readonly client: DurableExecutionClient;
   register(name: string, handler: DurableExecutionHandler, timeoutSeconds: number | undefined): void;
   /** The row of a new execution; undefined when the handler isn't registered. */
   newRow(name: string, fields: Pick<ExecutionRow, 'id' | 'input' | 'parent'>): ExecutionRow | undefined;
@@ -188,6 +191,7 @@ export function createEngine({ database, limits, now, newId, onError, ended }: E
     live,
     moves,
     callbacks,
+    client,
     newRow,
     drive,
     register(name, handler, timeoutSeconds) {

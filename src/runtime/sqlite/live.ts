@@ -103,7 +103,7 @@ export function createLiveExecutions({
     all: () => live.values(),
     load(id) {
       const present = live.get(id);
-      if (present) return present;
+      if (present) return present.row.status === 'RUNNING' ? present : undefined;
       const row = table.byId(id);
       if (row?.status !== 'RUNNING') return undefined;
       const execution = add(row);

@@ -11,12 +11,15 @@ export function createRetention({
   database,
   table,
   retentionDays,
+  sweepAfterMs,
   now,
   onError,
 }: {
   database: Database;
   table: Pick<ExecutionTable, 'sweep'>;
   retentionDays: number;
+  /** How long after the start it looks first. */
+  sweepAfterMs: number;
   now: () => number;
   onError: (error: Error) => void;
 }): { stop(): void } {
@@ -28,7 +31,7 @@ export function createRetention({
     }
   }
   const later = setInterval(() => void sweep().catch(onError), INTERVAL_MS);
-  const soon = setTimeout(() => void sweep().catch(onError), 10_000);
+  const soon = setTimeout(() => void sweep().catch(onError), sweepAfterMs);
   soon.unref();
   return {
     stop() {

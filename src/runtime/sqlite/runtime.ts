@@ -24,6 +24,8 @@ export interface SqliteRuntimeOptions {
   limits?: Partial<RuntimeLimits>;
   /** How long ended executions are kept, in days. Default 90. */
   retentionDays?: number;
+  /** When the first such cleaning is due after the start, in milliseconds; others follow each hour. Default 10 s. */
+  sweepAfterMs?: number;
   /** Milliseconds since the epoch. Default: the system's clock. */
   now?: () => number;
   /** Unguessable ids for tokens and callbacks. Default: random UUIDs. */
@@ -42,6 +44,7 @@ export async function createSqliteRuntime(options: SqliteRuntimeOptions): Promis
   const {
     file,
     retentionDays = 90,
+    sweepAfterMs = 10_000,
     now = Date.now,
     newId = randomUUID,
     onError = process.emitWarning,
@@ -54,7 +57,14 @@ export async function createSqliteRuntime(options: SqliteRuntimeOptions): Promis
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const waiters = new Map<string, ((row: ExecutionRow | undefined) => void)[]>();
   const engine = createEngine({ database, limits, now, newId, onError, ended });
-  const retention = createRetention({ database, table: engine.table, retentionDays, now, onError });
+  const retention = createRetention({
+    database,
+    table: engine.table,
+    retentionDays,
+    sweepAfterMs,
+    now,
+    onError,
+  });
   let isOpen = true;
 
   function ended(row: ExecutionRow): void {
