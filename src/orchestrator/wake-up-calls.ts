@@ -1,22 +1,12 @@
 import { messageOf } from '../task/errors.ts';
-import type { TaskStatus } from '../task/status.ts';
 import type { OrchestratorDeps } from './dependencies.ts';
+import { tasksUnderWay } from './under-way.ts';
 
 type WakingDeps = Pick<OrchestratorDeps, 'stores' | 'waker' | 'log'>;
 
-const UNDER_WAY: readonly TaskStatus[] = [
-  'SUBMITTED',
-  'QUEUED',
-  'HYDRATING',
-  'RUNNING',
-  'AWAITING_APPROVAL',
-  'FINALIZING',
-];
-
 /** After a start of the platform: every task looks at once at what happened meanwhile. */
 export async function wakeAllUnderWay(deps: WakingDeps): Promise<void> {
-  const tasks = await deps.stores.tasks.listByStatus(UNDER_WAY, 10_000);
-  await Promise.all(tasks.map((task) => wake(deps, task.task_id)));
+  for await (const task of tasksUnderWay(deps.stores)) await wake(deps, task.task_id);
 }
 
 /** Room on a backend: tasks that wait for it look again, the longest waiting first. */

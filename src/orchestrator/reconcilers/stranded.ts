@@ -1,19 +1,9 @@
 import { codeOf, messageOf } from '../../task/errors.ts';
-import type { TaskStatus } from '../../task/status.ts';
 import { executionName, type Task } from '../../task/task.ts';
 import { concludeFailure } from '../conclusions.ts';
 import type { OrchestratorDeps } from '../dependencies.ts';
 import { startAttempt } from '../driver.ts';
-
-const DRIVEN: readonly TaskStatus[] = [
-  'SUBMITTED',
-  'QUEUED',
-  'HYDRATING',
-  'RUNNING',
-  'AWAITING_APPROVAL',
-  'FINALIZING',
-];
-const BATCH = 500;
+import { tasksUnderWay } from '../under-way.ts';
 
 /**
  * Tasks that nothing drives: their execution was never started, or has ended without them. They are started again with the
@@ -21,7 +11,7 @@ const BATCH = 500;
  */
 export async function reconcileStranded(deps: OrchestratorDeps): Promise<number> {
   let moved = 0;
-  for (const task of await deps.stores.tasks.listByStatus(DRIVEN, BATCH)) {
+  for await (const task of tasksUnderWay(deps.stores)) {
     try {
       if (await reconcileOne(deps, task)) moved += 1;
     } catch (error) {
@@ -78,7 +68,7 @@ async function startNextAttempt(deps: OrchestratorDeps, task: Task, reason: stri
   const attempt = task.attempt + 1;
   const next = await deps.stores.tasks.update(
     task.task_id,
-    { when: { statuses: [task.status], attempt: task.attempt }, patch: { attempt } },
+    { when: { statuses: [task.status], attempt: task.attempt }, patch: { attempt, prompt_version: null } },
     [{ type: 'task_restarted', metadata: { attempt, reason } }],
   );
   await startAttempt(deps, next);

@@ -3,6 +3,7 @@ import { ACTIVE_STATUSES } from '../../task/status.ts';
 import type { Task } from '../../task/task.ts';
 import { type Claim, ownWantedTask } from '../claim.ts';
 import type { OrchestratorDeps } from '../dependencies.ts';
+import { wakeAdmissible } from './end.ts';
 
 export type Admission = { kind: 'admitted' } | { kind: 'queued' };
 
@@ -36,7 +37,11 @@ export async function admit(deps: OrchestratorDeps, claim: Claim): Promise<Admis
       'QUEUE_TIMEOUT',
       `waited ${Math.round(queuedMs / 1_000)} s for a slot: ${answer.reason}`,
     );
-  if (task.status === 'SUBMITTED') await enqueue(deps, task, claim, answer.reason, at);
+  if (task.status === 'SUBMITTED') {
+    await enqueue(deps, task, claim, answer.reason, at);
+    // A slot that was freed between the two writes had nobody in the queue to wake.
+    await wakeAdmissible(deps);
+  }
   return { kind: 'queued' };
 }
 

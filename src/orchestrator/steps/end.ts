@@ -1,13 +1,19 @@
 import type { ErrorCode } from '../../task/errors.ts';
 import { codeOf } from '../../task/errors.ts';
+import type { NewEvent } from '../../task/events.ts';
 import { isTerminal } from '../../task/status.ts';
 import type { Task } from '../../task/task.ts';
 import type { Claim } from '../claim.ts';
 import { type Conclusion, concludeFailure } from '../conclusions.ts';
 import type { OrchestratorDeps } from '../dependencies.ts';
 
-/** Writes a task's end (with the release of its slot, in one write), then wakes whoever the slot lets in. */
-export async function writeEnd(deps: OrchestratorDeps, task: Task, conclusion: Conclusion): Promise<void> {
+/** Writes a task's end: status, the release of its slot, what led to it and its terminal event, in one write. */
+export async function writeEnd(
+  deps: OrchestratorDeps,
+  task: Task,
+  conclusion: Conclusion,
+  before: readonly NewEvent[] = [],
+): Promise<void> {
   const { stores, now } = deps;
   await stores.tasks.transition(
     task.task_id,
@@ -17,7 +23,7 @@ export async function writeEnd(deps: OrchestratorDeps, task: Task, conclusion: C
       attempt: task.attempt,
       patch: { ...conclusion.patch, completed_at: new Date(now()).toISOString() },
     },
-    [conclusion.event],
+    [...before, conclusion.event],
   );
 }
 

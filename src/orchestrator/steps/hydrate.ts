@@ -31,6 +31,8 @@ async function collect(
 ): Promise<void> {
   const startedAt = now();
   const task = await ownWantedTask(stores, claim);
+  // Written by this attempt already, just before a crash.
+  if (task.prompt_version !== null) return;
   const forge = forgeFor(task.repo);
   const { url, baseBranch, baseSha } = await forge.preflight(task.repo);
   const branch = task.branch_name ?? taskBranch(task.task_id, task.task_description);

@@ -1,5 +1,6 @@
 import type { SessionState } from '../../compute/strategy.ts';
 import { messageOf } from '../../task/errors.ts';
+import type { NewEvent } from '../../task/events.ts';
 import type { Task } from '../../task/task.ts';
 import { type Claim, ownTask } from '../claim.ts';
 import { conclude } from '../conclusions.ts';
@@ -43,16 +44,10 @@ export async function observe(deps: OrchestratorDeps, claim: Claim, counters: Co
 /** Ends the session, gives the runner its time to push, and concludes with what it reported. */
 export async function stopSession(deps: OrchestratorDeps, claim: Claim, reason: StopReason): Promise<void> {
   const task = await ownTask(deps.stores, claim);
-  if (task.session !== null) {
+  if (task.session !== null)
     await deps
       .computeFor(task.session.type)
       .stop(task.session, { graceMs: deps.settings.cancel_grace_s * 1_000 });
-    await deps.stores.tasks.update(
-      task.task_id,
-      { when: { attempt: claim.attempt, statuses: [task.status] }, patch: {} },
-      [{ type: 'session_ended', metadata: { session_id: task.session.id, reason } }],
-    );
-  }
   await finalize(deps, claim, reason);
 }
 
@@ -74,7 +69,11 @@ async function finalize(deps: OrchestratorDeps, claim: Claim, stop: StopReason |
     outcome?.result === 'changes' && task.branch_name !== null
       ? await deps.forgeFor(task.repo).branchHead(task.repo, task.branch_name)
       : null;
-  await writeEnd(deps, task, conclude(task, outcome, stop, remoteHead));
+  const ended: NewEvent[] =
+    stop !== null && task.session !== null
+      ? [{ type: 'session_ended', metadata: { session_id: task.session.id, reason: stop } }]
+      : [];
+  await writeEnd(deps, task, conclude(task, outcome, stop, remoteHead), ended);
 }
 
 async function describe(
