@@ -1,5 +1,6 @@
 import { homedir, userInfo } from 'node:os';
 import { basename, delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Payload } from '../task/protocol.ts';
 import type { RunFolders } from './folders.ts';
 import type { SandboxPolicy } from './sandbox/sandbox.ts';
@@ -17,13 +18,17 @@ export function sandboxPolicy(input: {
   );
   return {
     writable: [folders.work, folders.home, folders.tmp, folders.exchange],
-    readable: [join(folders.mirror, 'objects'), ...toolFolders(path, homes)],
+    readable: [join(folders.mirror, 'objects'), libraryFolder(), ...toolFolders(path, homes)],
     denyRead: [...homes, workDir, ...KEY_MATERIAL, ...payload.sandbox.deny_read],
     egress: payload.sandbox.egress,
     tmp: folders.tmp,
     scratch: join(folders.root, 'sandbox'),
   };
 }
+
+/** The sandbox's own program: bgagent may well be installed below a home or /tmp, and it's started inside. */
+const libraryFolder = (): string =>
+  join(dirname(fileURLToPath(import.meta.resolve('@anthropic-ai/sandbox-runtime'))), '..', 'vendor');
 
 /** What besides homes holds keys, sockets of other programs, or other people's temporary files. */
 const KEY_MATERIAL = [
