@@ -1,16 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { rolldown } from 'rolldown';
 
 /**
- * `npm run build`: src/ to dist/, the same tree as JavaScript with types, ready to be packed. The command line is
- * bundled on top of it, so that `bgagent --help` reads one small file.
+ * `npm run build [-- <folder>]`: src/ to dist/ (or `folder`), the same tree as JavaScript with types, ready to be packed; the
+ * runner as one file too.
  */
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const dist = join(root, 'dist');
+const dist = resolve(process.argv[2] ?? join(root, 'dist'));
 
 const run = (file: string, ...args: string[]): void => {
   execFileSync(process.execPath, [join(root, file), ...args], { cwd: root, stdio: 'inherit' });
@@ -33,25 +32,7 @@ function rewriteExtensions(): void {
   }
 }
 
-/** Commands stay lazy: each is a chunk of its own. The platform is not part of it but read from dist/ when it's started. */
-async function bundleCli(): Promise<void> {
-  const bundle = await rolldown({
-    input: join(dist, 'cli/main.js'),
-    platform: 'node',
-    external: (id) =>
-      !id.startsWith('.') && !id.startsWith('/') && id !== 'commander' ? true : /\/entry\//.test(id),
-  });
-  await bundle.write({
-    dir: join(dist, 'cli'),
-    entryFileNames: 'main.js',
-    chunkFileNames: 'chunks/[name]-[hash].js',
-    minify: { mangle: false, compress: true, codegen: true },
-  });
-  await bundle.close();
-}
-
 rmSync(dist, { recursive: true, force: true });
-run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json');
+run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', dist);
 rewriteExtensions();
-await bundleCli();
-if (existsSync(join(root, 'scripts/bundle-runner.ts'))) run('scripts/bundle-runner.ts');
+if (existsSync(join(root, 'scripts/bundle-runner.ts'))) run('scripts/bundle-runner.ts', dist);
