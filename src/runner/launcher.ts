@@ -46,7 +46,7 @@ export function createLauncher({ sandbox, workspace, marker, folders, signal, ou
       killing = tree.kill();
     };
     signal.addEventListener('abort', kill, { once: true });
-    const watch = sandbox.type === 'none' ? setInterval(() => tree.observe(), OBSERVE_MS) : undefined;
+    const watch = sandbox.containsProcesses ? undefined : setInterval(() => tree.observe(), OBSERVE_MS);
     const ended = endOf(child).finally(async () => {
       clearInterval(watch);
       signal.removeEventListener('abort', kill);

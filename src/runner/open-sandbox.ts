@@ -4,36 +4,45 @@ import { detectSandbox } from './sandbox/detect.ts';
 import { createNoSandbox } from './sandbox/none.ts';
 import type { Sandbox, SandboxPolicy } from './sandbox/sandbox.ts';
 
-/**
- * The sandbox that the payload asks for. Throws SANDBOX_UNAVAILABLE when none can be had, unless the mode is `preferred`, which
- * then goes on without one. The library loads lazily: a run without a sandbox doesn't pay for it.
- */
-export async function openSandbox(input: {
-  mode: Payload['sandbox']['mode'];
-  policy: SandboxPolicy;
-  environment: Readonly<Record<string, string | undefined>>;
-}): Promise<Sandbox> {
-  if (input.mode === 'off') return createNoSandbox();
-  try {
-    return await openSrtSandbox(input);
-  } catch (error) {
-    if (input.mode === 'preferred' && codeOf(error) === 'SANDBOX_UNAVAILABLE') return createNoSandbox();
-    throw error;
-  }
+export interface SandboxPlan {
+  type: Sandbox['type'];
+  /** Throws SANDBOX_UNAVAILABLE when there must be one and there is none. */
+  open(policy: SandboxPolicy): Promise<Sandbox>;
 }
 
-async function openSrtSandbox(
-  input: Pick<Parameters<typeof openSandbox>[0], 'policy' | 'environment'>,
-): Promise<Sandbox> {
-  const availability = await detectSandbox(input.environment);
-  if (!availability.available)
-    throw new BgAgentError(
-      'SANDBOX_UNAVAILABLE',
-      `missing: ${availability.missing.join(', ') || 'a sandbox'} (${availability.remedy})`,
-    );
+/**
+ * Which sandbox the run gets, by what the payload asks for and what is installed: `required` = one or no run, `preferred` = one
+ * where it can be had, `off` = none. The library loads lazily: a run without a sandbox doesn't pay for it.
+ */
+export async function planSandbox(
+  mode: Payload['sandbox']['mode'],
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<SandboxPlan> {
+  const without: SandboxPlan = {
+    type: 'none',
+    open: () => createNoSandbox({ path: environment.PATH ?? '/usr/bin:/bin' }),
+  };
+  if (mode === 'off') return without;
+  const availability = await detectSandbox(environment);
+  if (availability.available)
+    return {
+      type: 'srt',
+      open: (policy) =>
+        openSrt(policy).catch((error: unknown) => {
+          if (mode === 'preferred' && codeOf(error) === 'SANDBOX_UNAVAILABLE') return without.open(policy);
+          throw error;
+        }),
+    };
+  if (mode === 'preferred') return without;
+  const missing = availability.missing.join(', ') || 'a sandbox';
+  const error = new BgAgentError('SANDBOX_UNAVAILABLE', `missing: ${missing} (${availability.remedy})`);
+  return { type: 'none', open: () => Promise.reject(error) };
+}
+
+async function openSrt(policy: SandboxPolicy): Promise<Sandbox> {
   try {
     const { createSrtSandbox } = await import('./sandbox/srt.ts');
-    return await createSrtSandbox(input.policy);
+    return await createSrtSandbox(policy);
   } catch (error) {
     throw new BgAgentError('SANDBOX_UNAVAILABLE', `the sandbox could not be set up: ${messageOf(error)}`, {
       cause: error,

@@ -110,7 +110,6 @@ async function runPayload(
     Math.max(0, Date.parse(payload.limits.deadline_at) - now()),
   );
   try {
-    reporter.event('runner_started', { attempt: payload.attempt, sandbox: payload.sandbox.mode });
     const outcome = await doWork({
       payload,
       workDir,

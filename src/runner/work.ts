@@ -1,4 +1,6 @@
+import { checkBranchName } from '../forge/git/branch.ts';
 import type { Git } from '../forge/git/git.ts';
+import { parseRemote } from '../forge/git/remote.ts';
 import { BgAgentError, codeOf, type ErrorCode, messageOf } from '../task/errors.ts';
 import type { OutcomeReport, Payload } from '../task/protocol.ts';
 import type { AgentResult } from './agents/agent.ts';
@@ -9,7 +11,7 @@ import { createExchange, type Exchange, readSummary } from './exchange.ts';
 import type { RunFolders } from './folders.ts';
 import { createLauncher } from './launcher.ts';
 import { layOutMirror, type MirrorInput, transferOptions } from './mirror.ts';
-import { openSandbox } from './open-sandbox.ts';
+import { planSandbox } from './open-sandbox.ts';
 import type { OutputLog } from './output.ts';
 import type { Phases } from './phases.ts';
 import { sandboxPolicy } from './policy.ts';
@@ -79,10 +81,15 @@ export async function doWork(input: WorkInput): Promise<OutcomeReport> {
 
 /** Clone and sandbox at the same time: neither needs the other. */
 async function prepare(input: WorkInput): Promise<{ workspace: Workspace; sandbox: Sandbox }> {
-  const { payload, folders, workDir, environment, phases, output } = input;
+  const { payload, folders, workDir, environment, phases, output, reporter } = input;
+  // Before any of them becomes a path or an argument.
+  for (const branch of [payload.repo.base_branch, payload.repo.branch_name]) checkBranchName(branch);
+  parseRemote(payload.repo.url);
   await Promise.all([layOutFolders(folders), layOutMirror(mirrorInput(input))]);
   const policy = sandboxPolicy({ folders, workDir, payload, path: environment.PATH ?? '' });
-  const opening = openSandbox({ mode: payload.sandbox.mode, policy, environment });
+  const plan = await planSandbox(payload.sandbox.mode, environment);
+  reporter.event('runner_started', { attempt: payload.attempt, sandbox: plan.type });
+  const opening = plan.open(policy);
   const cloning = phases.run('clone', () => createWorkspace({ ...mirrorInput(input), folders }));
   const [sandbox, workspace] = await Promise.allSettled([opening, cloning]);
   if (sandbox.status === 'fulfilled' && workspace.status === 'fulfilled') {

@@ -2,6 +2,8 @@
 export interface Sandbox {
   /** `srt` = bubblewrap or seatbelt by way of sandbox-runtime; `none` = no sandbox at all. */
   readonly type: 'srt' | 'none';
+  /** Everything that a wrapped command starts ends with it, and it can't signal anything else. */
+  readonly containsProcesses: boolean;
   /** How to start a command line (for `sh -c`) inside. */
   wrap(command: SandboxedCommand): Promise<Launch>;
   /** Ends helpers and removes what the sandbox put anywhere. To be called after every wrapped command has ended. */

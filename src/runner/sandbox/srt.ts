@@ -21,6 +21,7 @@ export async function createSrtSandbox(policy: SandboxPolicy): Promise<Sandbox> 
       : await withoutNetwork(policy);
   return {
     type: 'srt',
+    containsProcesses: process.platform === 'linux',
     async wrap({ commandLine, environment }: SandboxedCommand): Promise<Launch> {
       return {
         file: '/bin/sh',
