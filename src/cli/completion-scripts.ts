@@ -39,7 +39,6 @@ export const zshCompletion = (places: readonly Place[]): string => {
     quoted(`${word.replaceAll(':', '\\:')}:${summary}`);
   return `#compdef bgagent
 _bgagent() {
-  emulate -L zsh
 ${walk(places, 2, 'CURRENT', 'words')}
   local -a fitting
   case "$at" in

@@ -32,7 +32,7 @@ export const configure: Configure = (command, act) => {
 
 /** Every place of a command line where a word can be completed, with the words that fit there. */
 function placesOf(command: Command, path: readonly string[] = []): Place[] {
-  const globals = path.length === 0 ? [] : command.parent ? rootOf(command).options : [];
+  const globals = path.length === 0 ? [] : rootOf(command).options.filter(({ long }) => long !== '--version');
   const words = [
     ...command.commands.map((child) => ({
       word: child.name(),
