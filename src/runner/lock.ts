@@ -1,6 +1,7 @@
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isAlive, processIdentity } from './processes.ts';
+import { z } from 'zod';
+import { isAlive, type ProcessIdentity, processIdentity } from './processes.ts';
 
 const POLL_MS = 25;
 
@@ -16,7 +17,7 @@ export async function withLock<T>(file: string, signal: AbortSignal, work: () =>
     while (!(await taken(mine, file))) {
       signal.throwIfAborted();
       await removeStale(file);
-      await delay(POLL_MS, undefined, { signal });
+      await delay(POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   } finally {
     await rm(mine, { force: true });
@@ -55,14 +56,20 @@ async function removeStale(file: string): Promise<void> {
   else await rm(aside, { force: true });
 }
 
-async function holder(file: string): Promise<{ pid: number; startTime: string } | undefined> {
+/** Undefined when there is no lock. One that can't be read (the machine stopped while it was written) is nobody's. */
+async function holder(file: string): Promise<ProcessIdentity | undefined> {
   try {
-    return JSON.parse(await readFile(file, 'utf8'));
+    const text = await readFile(file, 'utf8');
+    return holderSchema.safeParse(JSON.parse(text)).data ?? NOBODY;
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
+    if (error instanceof SyntaxError) return NOBODY;
     throw error;
   }
 }
+
+const holderSchema = z.object({ pid: z.number().int(), startTime: z.string() });
+const NOBODY: ProcessIdentity = { pid: 0, startTime: '' };
 
 const hasCode = (error: unknown, code: string): boolean =>
   error instanceof Error && 'code' in error && error.code === code;

@@ -72,7 +72,8 @@ export function createPlatform({
         why = messageOf(error);
       }
       if (failures === 3) note(`the platform does not answer (${why}); trying on\n`);
-      await delay(pauseMs(failures, random()), undefined, { signal });
+      // It rejects only when the signal aborts, but not with its reason.
+      await delay(pauseMs(failures, random()), undefined, { signal }).catch(() => signal.throwIfAborted());
       baseUrl = (await currentUrl(bootstrap.api_url_file)) ?? baseUrl;
     }
   }

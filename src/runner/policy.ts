@@ -1,6 +1,5 @@
 import { homedir, userInfo } from 'node:os';
 import { basename, delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Payload } from '../task/protocol.ts';
 import type { RunFolders } from './folders.ts';
 import type { SandboxPolicy } from './sandbox/sandbox.ts';
@@ -18,17 +17,13 @@ export function sandboxPolicy(input: {
   );
   return {
     writable: [folders.work, folders.home, folders.tmp, folders.exchange],
-    readable: [join(folders.mirror, 'objects'), libraryFolder(), ...toolFolders(path, homes)],
+    readable: [join(folders.mirror, 'objects'), ...toolFolders(path, homes)],
     denyRead: [...homes, workDir, ...KEY_MATERIAL, ...payload.sandbox.deny_read],
     egress: payload.sandbox.egress,
     tmp: folders.tmp,
     scratch: join(folders.root, 'sandbox'),
   };
 }
-
-/** The sandbox's own program: bgagent may well be installed below a home or /tmp, and it's started inside. */
-const libraryFolder = (): string =>
-  join(dirname(fileURLToPath(import.meta.resolve('@anthropic-ai/sandbox-runtime'))), '..', 'vendor');
 
 /** What besides homes holds keys, sockets of other programs, or other people's temporary files. */
 const KEY_MATERIAL = [
@@ -59,7 +54,8 @@ function toolFolders(path: string, homes: readonly string[]): string[] {
     .filter((folder) => homes.some((home) => folder.startsWith(`${home}/`)));
   const opened = folders.flatMap((folder) => {
     const above = dirname(folder);
-    if (!/^s?bin$|^shims$/.test(basename(folder)) || homes.includes(above)) return [folder];
+    if (!/^s?bin$|^shims$/.test(basename(folder)) || homes.includes(above) || dirname(above) === '/home')
+      return [folder];
     const parts = [folder, ...TOOL_PARTS.map((part) => join(above, part))];
     // Rust's tools are stand-ins for those of the toolchain.
     return basename(above) === '.cargo' ? [...parts, join(dirname(above), '.rustup')] : parts;

@@ -20,7 +20,8 @@ export const SECRET_FORMATS: readonly { name: string; pattern: RegExp }[] = [
   { name: 'AWS access key', pattern: /\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b/ },
   {
     name: 'AWS secret key',
-    pattern: /\baws_?(?:secret_?)?(?:access_?)?(?:key|token)['"]?\s*[:=]\s*['"]?[A-Za-z0-9/+=]{40}\b/i,
+    pattern:
+      /\baws_?(?:secret_?)?(?:access_?)?(?:key|token)['"]?\s*[:=]\s*['"]?[A-Za-z0-9/+=]{40}(?![A-Za-z0-9/+=])/i,
   },
   { name: 'GitHub token', pattern: /\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255})\b/ },
   { name: 'GitLab token', pattern: /\bgl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|soat)-[A-Za-z0-9_-]{20,}/ },

@@ -20,7 +20,7 @@ export interface FakePlatform {
   readonly outcome: OutcomeReport | undefined;
   readonly reports: number;
   /** How the next requests are answered; `down` drops the connection. Default `ok`. */
-  mode: 'ok' | 'down' | 'stale' | 'unavailable';
+  mode: 'ok' | 'down' | 'stale' | 'unavailable' | 'refuse' | 'html';
   reply: ReportReply;
   credentials: { username: string; password: string } | null;
   /** Resolves when the outcome is there. */
@@ -45,6 +45,8 @@ export async function createFakePlatform(payload: () => Payload): Promise<FakePl
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     if (platform.mode === 'down') return void request.socket.destroy();
+    if (platform.mode === 'refuse') return fail(response, 400, 'VALIDATION_ERROR');
+    if (platform.mode === 'html') return void response.writeHead(200).end('<h1>It works!</h1>');
     if (platform.mode === 'unavailable') return fail(response, 503, 'SERVICE_UNAVAILABLE');
     if (platform.mode === 'stale') return fail(response, 409, 'EPOCH_STALE');
     if (request.headers.authorization !== `Bearer ${token}`) return fail(response, 401, 'UNAUTHORIZED');

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Launch, Sandbox, SandboxedCommand, SandboxPolicy } from './sandbox.ts';
 
 /**
@@ -15,10 +15,9 @@ export async function createSrtSandbox(policy: SandboxPolicy): Promise<Sandbox> 
   const empty = join(policy.scratch, 'empty');
   await mkdir(empty, { recursive: true, mode: 0o700 });
   process.chdir(empty);
-  const library =
-    policy.egress.length > 0 || process.platform !== 'linux'
-      ? await withProxy(policy)
-      : await withoutNetwork(policy);
+  const opened = { ...policy, readable: [...policy.readable, ...(await helperFolder())] };
+  const needsLibrary = policy.egress.length > 0 || process.platform !== 'linux';
+  const library = await (needsLibrary ? withProxy(opened) : withoutNetwork(opened));
   return {
     type: 'srt',
     containsProcesses: process.platform === 'linux',
@@ -31,6 +30,20 @@ export async function createSrtSandbox(policy: SandboxPolicy): Promise<Sandbox> 
     },
     close: library.close,
   };
+}
+
+/**
+ * Where the helper lies that takes Unix sockets and namespaces from the command: it's started inside, and bgagent may well be
+ * installed below a home or /tmp. Without it the library would go on with less protection; this doesn't.
+ */
+async function helperFolder(): Promise<string[]> {
+  if (process.platform !== 'linux') return [];
+  const { getApplySeccompBinaryPath } = await import(
+    '@anthropic-ai/sandbox-runtime/dist/sandbox/generate-seccomp-filter.js'
+  );
+  const helper = getApplySeccompBinaryPath();
+  if (helper === null) throw new Error(`the helper apply-seccomp is missing for ${process.arch}`);
+  return [dirname(helper)];
 }
 
 interface Library {

@@ -1,0 +1,100 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createRedactor } from './redact.ts';
+
+/** Made up at run time, so that nobody's scanner takes this file for a leak. */
+const some = (characters: string, length: number): string => characters.repeat(length).slice(0, length);
+const KEYS: [string, string][] = [
+  ['AWS access key', `AKIA${some('Q7', 16)}`],
+  ['AWS secret key', `aws_secret_access_key = ${some('aB3/', 40)}`],
+  ['GitHub token', `ghp_${some('a1B2', 36)}`],
+  ['fine-grained GitHub token', `github_pat_${some('a1B2', 40)}`],
+  ['GitLab token', `glpat-${some('a1B2', 20)}`],
+  ['Slack token', `xoxb-${some('12', 12)}-${some('ab', 12)}`],
+  [
+    'Slack webhook',
+    `https://hooks.slack.com/services/${some('T0A1', 9)}/${some('B0A1', 9)}/${some('a1', 24)}`,
+  ],
+  ['Anthropic key', `sk-ant-api03-${some('a1-B', 40)}`],
+  ['OpenAI key', `sk-proj-${some('a1B2', 48)}`],
+  ['Google key', `AIza${some('a1B2', 35)}`],
+  ['Stripe key', `sk_live_${some('a1B2', 24)}`],
+  ['npm token', `npm_${some('a1B2', 36)}`],
+  ['JSON web token', `eyJ${some('a1', 20)}.eyJ${some('b2', 20)}.${some('c3', 20)}`],
+  ['authorization header', `Authorization: Bearer ${some('a1B2', 30)}`],
+  ['password in a connection string', 'postgres://octo:hunter22@db.example.com:5432/hello'],
+  ['password in a git URL', 'https://octo:hunter22@example.com/octo/hello'],
+];
+const PRIVATE_KEY = [
+  '-----BEGIN OPENSSH PRIVATE KEY-----',
+  ...Array.from({ length: 20 }, (_, n) => some(`line${n}`, 64)),
+  '-----END OPENSSH PRIVATE KEY-----',
+].join('\n');
+
+const inPieces = (text: string, values: readonly string[], cuts: readonly number[]): string => {
+  const stream = createRedactor(values).stream();
+  const ends = [...new Set(cuts.map((cut) => cut % (text.length + 1)))].sort((a, b) => a - b);
+  let from = 0;
+  let out = '';
+  for (const end of [...ends, text.length]) {
+    out += stream.push(text.slice(from, end));
+    from = end;
+  }
+  return out + stream.end();
+};
+
+describe('redaction', () => {
+  it.each(KEYS)('hides a %s', (_, secret) => {
+    const text = createRedactor([]).text(`before ${secret} after`);
+    expect(text).toMatch(/^before .*\[redacted\].* after$/);
+    // Of a URL with a password only the password is secret.
+    expect(text).not.toContain(secret.includes('hunter22') ? 'hunter22' : secret.slice(-12));
+  });
+
+  it('hides a private key whole, and one that is cut off', () => {
+    const redactor = createRedactor([]);
+    expect(redactor.text(`a\n${PRIVATE_KEY}\nb`)).toBe('a\n[redacted]\nb');
+    expect(redactor.text(`a\n${PRIVATE_KEY.slice(0, 200)}`)).toBe('a\n[redacted]');
+  });
+
+  it('hides given values, and their base64 and URL forms', () => {
+    const { text } = createRedactor(['s3cret/value+1']);
+    expect(text(`s3cret/value+1 ${btoa('s3cret/value+1')} s3cret%2Fvalue%2B1`)).not.toMatch(
+      /s3cret|czNjcmV0/,
+    );
+  });
+
+  it('leaves ordinary text alone', () => {
+    const text =
+      'See https://example.com/a:b and https://octo@example.com, sk-short, a token: none, user:pass, eyJ. 123 ABC\n';
+    expect(createRedactor(['abc']).text(text)).toBe(text);
+  });
+
+  it('hides secrets that come in pieces, however they are cut, and keeps the rest', () => {
+    const secret = `ghp_${some('a1B2', 36)}`;
+    const text = `first line\nuse ${secret} and hunter22\n${PRIVATE_KEY}\nlast line without an end`;
+    const expected = 'first line\nuse [redacted] and [redacted]\n[redacted]\nlast line without an end';
+    fc.assert(
+      fc.property(fc.array(fc.nat(text.length), { maxLength: 12 }), (cuts) => {
+        expect(inPieces(text, ['hunter22'], cuts)).toBe(expected);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('hides a value of several lines', () => {
+    expect(inPieces('x one\ntwo y\nz', ['one\ntwo'], [4, 6, 8])).toBe('x [redacted] y\nz');
+  });
+
+  it('gives out a line as soon as it is whole', () => {
+    const stream = createRedactor([]).stream();
+    expect(stream.push('a line\nand half of')).toBe('a line\n');
+  });
+
+  it('does not hold back an endless line', () => {
+    const stream = createRedactor([]).stream();
+    let out = 0;
+    for (let n = 0; n < 100; n += 1) out += stream.push('x'.repeat(1_000)).length;
+    expect(out).toBeGreaterThan(50_000);
+  });
+});
