@@ -27,7 +27,7 @@ export interface Counters {
 }
 export const freshCounters: Counters = { describeErrors: 0, endedWithoutOutcome: 0 };
 
-export interface LivenessLimits {
+interface LivenessLimits {
   heartbeatGraceMs: number;
   heartbeatStaleMs: number;
   safetyPollMs: number;

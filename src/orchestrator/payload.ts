@@ -50,6 +50,7 @@ export function buildPayload({ task, repoConfig, settings, source, denyRead }: P
       workspace_max_mb: settings.workspace_max_mb,
       max_files: settings.workspace_max_files,
       output_max_bytes: Math.round(settings.agent_output_max_mb * 1024 * 1024),
+      cache_max_mb: settings.cache_max_mb,
       clone_timeout_s: settings.clone_timeout_s,
     },
     commands: {

@@ -11,7 +11,7 @@ export class TaskFailure extends Error {
   }
 }
 
-export type Settled<T> = { ok: true; value: T } | { ok: false; code: ErrorCode; message: string };
+type Settled<T> = { ok: true; value: T } | { ok: false; code: ErrorCode; message: string };
 
 /** Failures of the surroundings that pass by themselves; everything else is decided at the first try. */
 const TRANSIENT: ReadonlySet<ErrorCode> = new Set([

@@ -7,7 +7,7 @@ import { OUTCOMES } from './task.ts';
  * Events are append-only; their ids grow within the store, so a reader with a cursor misses nothing.
  */
 
-export type Emitter = 'api' | 'orchestrator' | 'runner' | 'agent' | 'reconciler';
+type Emitter = 'api' | 'orchestrator' | 'runner' | 'agent' | 'reconciler';
 
 interface CatalogueEntry {
   emitter: Emitter;
@@ -26,7 +26,7 @@ const failure = z.object({
   branch_name: z.string().nullable(),
 });
 
-export const RUNNER_PHASES = ['clone', 'setup', 'baseline', 'agent', 'verify', 'commit', 'push'] as const;
+const RUNNER_PHASES = ['clone', 'setup', 'baseline', 'agent', 'verify', 'commit', 'push'] as const;
 export type RunnerPhase = (typeof RUNNER_PHASES)[number];
 
 export const EVENTS = {

@@ -1,7 +1,7 @@
 import { incrementBase32, ulid } from 'ulid';
 
 /** 26 characters of Crockford base 32, upper case; the first is 0–7 (48 bits of milliseconds, 80 of randomness). */
-export const ULID_PATTERN = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+const ULID_PATTERN = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
 export const isUlid = (text: string): boolean => ULID_PATTERN.test(text);
 

@@ -38,14 +38,13 @@ const timingsSchema = z.object({
 export type Timings = z.infer<typeof timingsSchema>;
 
 /** Where a task runs. `ref` is opaque to everyone but the strategy that made it. */
-export const sessionSchema = z.object({ type: z.string(), id: z.string(), ref: z.unknown() });
+const sessionSchema = z.object({ type: z.string(), id: z.string(), ref: z.unknown() });
 export type Session = z.infer<typeof sessionSchema>;
 
 /** What a finished task left behind, checked on the forge before the task is COMPLETED. */
 export const OUTCOMES = ['changes', 'no_changes', 'review'] as const;
-export type Outcome = (typeof OUTCOMES)[number];
 
-export const CHANNEL_SOURCES = ['api', 'webhook', 'slack', 'github'] as const;
+const CHANNEL_SOURCES = ['api', 'webhook', 'slack', 'github'] as const;
 
 export const taskSchema = z.object({
   task_id: z.string(),

@@ -9,7 +9,7 @@ export interface Workflow {
   needs: readonly (readonly ('task_description' | 'issue_number' | 'pr_number')[])[];
 }
 
-export const WORKFLOWS = {
+const WORKFLOWS = {
   'coding/new-task-v1': {
     id: 'coding/new-task-v1',
     version: '1.0.0',
@@ -36,7 +36,7 @@ const ALIASES: Readonly<Record<string, keyof typeof WORKFLOWS>> = {
   pr_review: 'coding/pr-review-v1',
 };
 
-export const DEFAULT_WORKFLOW = 'coding/new-task-v1';
+const DEFAULT_WORKFLOW = 'coding/new-task-v1';
 
 /** A workflow by its id, alias, or id with a version constraint (`coding/new-task-v1@1`). Throws VALIDATION_ERROR. */
 export function resolveWorkflow(reference: string | null | undefined): Workflow {

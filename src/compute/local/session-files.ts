@@ -8,7 +8,7 @@ import type { Bootstrap } from '../../task/protocol.ts';
 
 const processSchema = z.object({ pid: z.number().int(), startTime: z.string() });
 const exitSchema = z.object({ code: z.number().int().nullable(), signal: z.string().nullable() });
-export type SessionExit = z.infer<typeof exitSchema>;
+type SessionExit = z.infer<typeof exitSchema>;
 
 export interface SessionFiles {
   folder(id: string): string;
