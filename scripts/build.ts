@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundleRunner } from './bundle-runner.ts';
 
 /**
  * `npm run build [-- <folder>]`: src/ to dist/ (or `folder`), the same tree as JavaScript with types, ready to be packed; the
@@ -35,4 +36,4 @@ function rewriteExtensions(): void {
 rmSync(dist, { recursive: true, force: true });
 run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', dist);
 rewriteExtensions();
-if (existsSync(join(root, 'scripts/bundle-runner.ts'))) run('scripts/bundle-runner.ts', dist);
+await bundleRunner(dist);
