@@ -185,6 +185,19 @@ describe('the workflow of a task', () => {
     expect((await events(taskId)).slice(-2)).toEqual(['task_stranded', 'task_failed']);
   });
 
+  it('keeps the workspace of a failed task for as long as the setting says', async () => {
+    const { submit, until, deps, compute } = await open({ failed_workspace_keep_s: 600 });
+    const taskId = await submit();
+    await until(taskId, 'RUNNING');
+    compute.end(`${taskId}-1`, 137);
+    await until(taskId, 'FAILED');
+    await deps.runtime.result(`${taskId}-1`);
+    await reconcile(deps);
+    expect([...compute.sessions.keys()]).toEqual([`${taskId}-1`]);
+    await reconcile({ ...deps, now: () => Date.now() + 601_000 });
+    expect(compute.sessions.size).toBe(0);
+  });
+
   it('stops sessions that belong to no live task (K3)', async () => {
     const { until } = await open();
     const orphan = newId();

@@ -2,6 +2,7 @@ import { codeOf, messageOf } from '../../task/errors.ts';
 import { isTerminal } from '../../task/status.ts';
 import type { Session } from '../../task/task.ts';
 import type { OrchestratorDeps } from '../dependencies.ts';
+import { keepsWorkspace } from '../steps/clean-up.ts';
 
 /** Sessions whose task has ended, is gone, or has moved on to a later attempt: stopped and removed. Returns how many. */
 export async function reconcileOrphans(deps: OrchestratorDeps): Promise<number> {
@@ -34,14 +35,15 @@ export async function reconcileOrphans(deps: OrchestratorDeps): Promise<number> 
   return removed;
 }
 
-async function isWanted({ stores, runtime }: OrchestratorDeps, session: Session): Promise<boolean> {
+async function isWanted(deps: OrchestratorDeps, session: Session): Promise<boolean> {
   const [, taskId = '', attempt = ''] = /^(.+)-(\d+)$/.exec(session.id) ?? [];
-  const task = await stores.tasks.get(taskId);
+  const task = await deps.stores.tasks.get(taskId);
   if (!task) return false;
   if (!isTerminal(task.status)) return task.attempt === Number(attempt);
+  if (keepsWorkspace(task, deps)) return true;
   // Just ended: its own execution cleans up.
   try {
-    return (await runtime.describe(session.id)).status === 'RUNNING';
+    return (await deps.runtime.describe(session.id)).status === 'RUNNING';
   } catch (error) {
     if (codeOf(error) === 'EXECUTION_NOT_FOUND') return false;
     throw error;

@@ -1,3 +1,4 @@
+import type { Task } from '../../task/task.ts';
 import type { Claim } from '../claim.ts';
 import type { OrchestratorDeps } from '../dependencies.ts';
 import { payloadKey } from '../payload.ts';
@@ -14,8 +15,17 @@ export async function cleanUp(deps: OrchestratorDeps, claim: Claim): Promise<voi
   if (task.session !== null) {
     const strategy = deps.computeFor(task.session.type);
     await strategy.stop(task.session, { graceMs: LEAVE_MS });
-    await strategy.cleanUp(task.session);
+    if (!keepsWorkspace(task, deps)) await strategy.cleanUp(task.session);
   }
   await deps.blobs.delete(payloadKey(claim.taskId, claim.attempt));
   await deps.stores.wakeups.forget(claim.taskId);
+}
+
+/** A failed task's workspace may be kept for a look; the reconciler of orphans removes it later. */
+export function keepsWorkspace(
+  task: Pick<Task, 'status' | 'completed_at'>,
+  { settings, now }: Pick<OrchestratorDeps, 'settings' | 'now'>,
+): boolean {
+  if (task.status !== 'FAILED' || task.completed_at === null) return false;
+  return now() < Date.parse(task.completed_at) + settings.failed_workspace_keep_s * 1_000;
 }
