@@ -27,7 +27,10 @@ const TELL: Readonly<Record<EventType, Tell>> = {
   session_started: (m) => ['session', `${word(m, 'compute_type')}, attempt ${word(m, 'attempt')}`],
   session_ended: (m) => ['session', `ended: ${word(m, 'reason')}`, 'dim'],
   task_restarted: (m) => ['restarted', `attempt ${word(m, 'attempt')}: ${word(m, 'reason')}`, 'warn'],
-  runner_started: (m) => ['runner', `is up, sandbox ${word(m, 'sandbox')}`],
+  runner_started: (m) =>
+    m.sandbox === 'none'
+      ? ['runner', 'is up; the agent runs WITHOUT a sandbox', 'warn']
+      : ['runner', 'is up; the agent runs in a sandbox'],
   phase_started: (m) => (m.phase === 'agent' ? ['agent', 'at work'] : null),
   phase_completed: (m) => [
     word(m, 'phase'),

@@ -77,12 +77,7 @@ export function createProgress(cli: Cli, startedAt: string): Progress {
 }
 
 /** `    1.2 s  agent       took 340 ms`, in the colour of its tone, cut to the terminal. */
-export function formatLine(
-  line: EventLine,
-  sinceMs: number,
-  style: Style,
-  width: number | undefined,
-): string {
+function formatLine(line: EventLine, sinceMs: number, style: Style, width: number | undefined): string {
   const time = duration(sinceMs).padStart(9);
   const room = width === undefined ? Number.POSITIVE_INFINITY : Math.max(10, width - 9 - LABEL_WIDTH - 5);
   const text = line.text.length > room ? `${line.text.slice(0, room - 1)}…` : line.text;

@@ -71,7 +71,7 @@ export function fetchCommand(task: Pick<TaskDetail, 'repo' | 'branch_name'>): st
 }
 
 /** `1 file, +12 -3`. */
-export function diffStat({ diff_stat }: Pick<TaskDetail, 'diff_stat'>): string | null {
+function diffStat({ diff_stat }: Pick<TaskDetail, 'diff_stat'>): string | null {
   if (!diff_stat) return null;
   const files = `${diff_stat.files_changed} file${diff_stat.files_changed === 1 ? '' : 's'}`;
   return `${files}, +${diff_stat.insertions} -${diff_stat.deletions}`;
