@@ -13,6 +13,7 @@ import type { RuntimeLimits } from './limits.ts';
 import { createLiveExecutions, type LiveExecution, type LiveExecutions } from './live.ts';
 import { createMoves, type Moves } from './moves.ts';
 import { createSleeper } from './sleeper.ts';
+import { createTrimmer } from './trim.ts';
 
 const RETRY_DELAY_MS = 1_000;
 /** A chained invoke begins, as on Lambda, when its caller has suspended, or after this if the caller is still busy. */
@@ -26,6 +27,7 @@ export interface EngineOptions {
   now: () => number;
   newId: () => string;
   onError: (error: Error) => void;
+  trimAfterMs?: number | undefined;
   /** An execution has ended, and that is durable. */
   ended: (row: ExecutionRow) => void;
 }
@@ -45,9 +47,19 @@ export interface Engine {
 }
 
 /** Puts the parts together: what is live, what moves it, who drives it, who wakes it. */
-export function createEngine({ database, limits, now, newId, onError, ended }: EngineOptions): Engine {
+export function createEngine({
+  database,
+  limits,
+  now,
+  newId,
+  onError,
+  trimAfterMs,
+  ended,
+}: EngineOptions): Engine {
   const table = createExecutionTable(database);
-  const live = createLiveExecutions({ database, table });
+  const live = createLiveExecutions({ database, table, emptied: () => trimmer?.touched() });
+  const trimmer =
+    trimAfterMs === undefined ? undefined : createTrimmer({ quietMs: trimAfterMs, isQuiet: live.isEmpty });
   const handlers = new Map<string, { run: DurableLambdaHandler; timeoutSeconds: number | undefined }>();
   let nextKey = table.lastKey() + 1;
   let isOpen = true;
@@ -209,6 +221,7 @@ export function createEngine({ database, limits, now, newId, onError, ended }: E
     async close() {
       isOpen = false;
       sleeper.stop();
+      trimmer?.stop();
       const writes = [];
       for (const execution of live.all()) {
         clearTimeout(execution.timeout);

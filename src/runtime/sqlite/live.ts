@@ -56,14 +56,18 @@ export interface LiveExecutions {
   /** Forgets what is in memory of it. */
   drop(execution: LiveExecution): void;
   all(): Iterable<LiveExecution>;
+  isEmpty(): boolean;
 }
 
 export function createLiveExecutions({
   database,
   table,
+  emptied,
 }: {
   database: Database;
   table: ExecutionTable;
+  /** Nothing is going on any more. */
+  emptied: () => void;
 }): LiveExecutions {
   const live = new Map<string, LiveExecution>();
 
@@ -90,6 +94,7 @@ export function createLiveExecutions({
   function drop(execution: LiveExecution): void {
     clearTimeout(execution.timeout);
     if (live.get(execution.row.id) === execution) live.delete(execution.row.id);
+    if (live.size === 0) emptied();
   }
 
   function release(execution: LiveExecution): void {
@@ -101,6 +106,7 @@ export function createLiveExecutions({
     drop,
     get: (id) => live.get(id),
     all: () => live.values(),
+    isEmpty: () => live.size === 0,
     load(id) {
       const present = live.get(id);
       if (present) return present.row.status === 'RUNNING' ? present : undefined;

@@ -26,6 +26,11 @@ export interface SqliteRuntimeOptions {
   retentionDays?: number;
   /** When the first such cleaning is due after the start, in milliseconds; others follow each hour. Default 10 s. */
   sweepAfterMs?: number;
+  /**
+   * Collect garbage and give its memory back to the system when nothing has been going on for so long, in milliseconds.
+   * For a process that is the runtime's own, such as a server; it takes some ten milliseconds. Default: never.
+   */
+  trimAfterMs?: number;
   /** Milliseconds since the epoch. Default: the system's clock. */
   now?: () => number;
   /** Unguessable ids for tokens and callbacks. Default: random UUIDs. */
@@ -56,7 +61,8 @@ export async function createSqliteRuntime(options: SqliteRuntimeOptions): Promis
 
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const waiters = new Map<string, ((row: ExecutionRow | undefined) => void)[]>();
-  const engine = createEngine({ database, limits, now, newId, onError, ended });
+  const { trimAfterMs } = options;
+  const engine = createEngine({ database, limits, now, newId, onError, trimAfterMs, ended });
   const retention = createRetention({
     database,
     table: engine.table,
