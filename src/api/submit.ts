@@ -2,21 +2,61 @@ import { createHash } from 'node:crypto';
 import { screenTask } from '../policy/screen-task.ts';
 import { BgAgentError, messageOf } from '../task/errors.ts';
 import type { RepoConfig } from '../task/repo.ts';
+import { isTerminal } from '../task/status.ts';
 import type { Task } from '../task/task.ts';
 import { resolveWorkflow, type Workflow } from '../task/workflows.ts';
+import { visibleTask } from './access.ts';
 import type { Principal } from './api-keys.ts';
 import type { ApiDeps, RepoReference } from './deps.ts';
 import { newTask, repeatedTask } from './new-task.ts';
 import { defaultConfig, onboard } from './onboard.ts';
+import { createRateLimit } from './rate-limit.ts';
 import type { SubmitRequest } from './schemas/tasks.ts';
 
-/** Accepts a task: checks it, writes it with its first event, starts its execution. */
-export async function submitTask(
-  deps: ApiDeps,
-  principal: Principal,
-  request: SubmitRequest,
-  idempotencyKey: string | undefined,
-): Promise<{ task: Task; created: boolean }> {
+/** A task, and whether this request made it: not when its idempotency key was used before. */
+export interface Submission {
+  task: Task;
+  created: boolean;
+}
+
+export interface Submitter {
+  /** Accepts a task: checks it, writes it with its first event, starts its execution. */
+  submit(
+    principal: Principal,
+    request: SubmitRequest,
+    idempotencyKey: string | undefined,
+  ): Promise<Submission>;
+  /** Submits the inputs of an ended task once more. */
+  resubmit(principal: Principal, taskId: string, idempotencyKey: string | undefined): Promise<Submission>;
+}
+
+export function createSubmitter(deps: ApiDeps): Submitter {
+  const { stores, settings, now } = deps;
+  const takeAllowance = createRateLimit({ perMinute: settings.submit_rate_per_min, now });
+
+  /** A request that was answered before is answered the same again, whatever has become of limits and repository (T4). */
+  async function once(
+    { userId }: Principal,
+    request: object,
+    key: string | undefined,
+    make: () => Promise<Task>,
+  ): Promise<Submission> {
+    const idempotency = key === undefined ? undefined : { key, bodyHash: hashOf(request) };
+    const earlier = idempotency && (await stores.tasks.findByIdempotencyKey(userId, idempotency));
+    if (earlier) return { task: earlier, created: false };
+    takeAllowance(userId);
+    return accept(deps, await make(), idempotency);
+  }
+
+  return {
+    submit: (principal, request, key) =>
+      once(principal, request, key, () => checkedTask(deps, principal, request)),
+    resubmit: (principal, taskId, key) =>
+      once(principal, { retry_of: taskId }, key, () => checkedRepeat(deps, principal, taskId)),
+  };
+}
+
+async function checkedTask(deps: ApiDeps, principal: Principal, request: SubmitRequest): Promise<Task> {
   const workflow = resolveWorkflow(request.workflow_ref);
   requireInput(workflow, request);
   const reference = await deps.resolveRepo(request.repo);
@@ -25,29 +65,24 @@ export async function submitTask(
   const known = await activeRepo(deps, reference);
   const task = newTask(deps, principal, request, workflow, known ?? defaultConfig(deps, reference.repo));
   if (!known) await onboard(deps, reference.repo, {});
-  return acceptTask(deps, task, request, idempotencyKey);
+  return task;
 }
 
-/** Submits the inputs of an ended task once more; that it has ended is for the caller to know. */
-export async function resubmitTask(
-  deps: ApiDeps,
-  principal: Principal,
-  earlier: Task,
-  idempotencyKey: string | undefined,
-): Promise<{ task: Task; created: boolean }> {
+async function checkedRepeat(deps: ApiDeps, principal: Principal, taskId: string): Promise<Task> {
+  const earlier = await visibleTask(deps.stores, principal, taskId);
+  if (!isTerminal(earlier.status))
+    throw new BgAgentError('TASK_NOT_TERMINAL', `task ${taskId} is ${earlier.status}, not ended`);
   await screenTask(deps.screen, earlier.task_description);
   await activeRepo(deps, { repo: earlier.repo, kind: 'named' });
-  const task = repeatedTask(deps, principal, earlier);
-  return acceptTask(deps, task, { retry_of: earlier.task_id }, idempotencyKey);
+  return repeatedTask(deps, principal, earlier);
 }
 
 /** Written first, started second: what could not be started is started by a reconciler, so the answer is yes either way. */
-async function acceptTask(
+async function accept(
   { stores, driver, log }: ApiDeps,
   task: Task,
-  request: object,
-  idempotencyKey: string | undefined,
-): Promise<{ task: Task; created: boolean }> {
+  idempotency: { key: string; bodyHash: string } | undefined,
+): Promise<Submission> {
   const stored = await stores.tasks.create(
     task,
     [
@@ -56,7 +91,7 @@ async function acceptTask(
         metadata: { workflow: task.resolved_workflow.id, agent: task.agent, retry_of: task.retry_of },
       },
     ],
-    idempotencyKey === undefined ? undefined : { key: idempotencyKey, bodyHash: hashOf(request) },
+    idempotency,
   );
   if (!stored.created) return stored;
   try {

@@ -30,6 +30,15 @@ export interface TaskStore {
 
   get(taskId: string): Promise<Task | undefined>;
 
+  /**
+   * The task that this user's idempotency key made, by the same rule as `create`: another body hash throws DUPLICATE_TASK.
+   * For whoever wants to know before the work that leads to `create`; that one decides.
+   */
+  findByIdempotencyKey(
+    userId: string,
+    idempotency: { key: string; bodyHash: string },
+  ): Promise<Task | undefined>;
+
   /** Newest first, by task id. Throws VALIDATION_ERROR for a `nextToken` that isn't of this list. */
   list(query: {
     userId?: string;

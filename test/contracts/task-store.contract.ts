@@ -73,6 +73,21 @@ export function taskStoreContract({ create, it }: Part): void {
     await expect(other).rejects.toMatchObject({ code: 'DUPLICATE_TASK' });
   });
 
+  it('finds the task of an idempotency key, by the same rule (T4)', async () => {
+    const find = (userId: string, key: string, bodyHash: string) =>
+      tasks.findByIdempotencyKey(userId, { key, bodyHash });
+    expect(await find('idem-6', 'once', 'a')).toBeUndefined();
+    const { task } = await tasks.create(aTask({ task_id: newTaskId(), user_id: 'idem-6' }), [], {
+      key: 'once',
+      bodyHash: 'a',
+    });
+    const moved = await tasks.update(task.task_id, { patch: { waiting_for: 'room' } });
+    expect(await find('idem-6', 'once', 'a')).toEqual(moved);
+    await expect(find('idem-6', 'once', 'b')).rejects.toMatchObject({ code: 'DUPLICATE_TASK' });
+    expect(await find('idem-6', 'twice', 'a')).toBeUndefined();
+    expect(await find('somebody', 'once', 'a')).toBeUndefined();
+  });
+
   it('keeps the idempotency keys of users apart (T4)', async () => {
     for (const user_id of ['idem-3', 'idem-4'])
       expect(
@@ -215,6 +230,9 @@ export function taskStoreContract({ create, it }: Part): void {
       expect(await stores.wakeups.park(old.task_id, 'callback')).toEqual({ pending: false });
       expect((await stores.leases.list('')).map(({ name }) => name)).toEqual(['fresh', 'held']);
       const again = aTask({ task_id: newTaskId() });
+      expect(
+        await stores.tasks.findByIdempotencyKey(again.user_id, { key: 'a', bodyHash: 'a' }),
+      ).toBeUndefined();
       expect(await stores.tasks.create(again, [], { key: 'a', bodyHash: 'other' })).toMatchObject({
         created: true,
       });

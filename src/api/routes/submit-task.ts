@@ -1,15 +1,12 @@
 import { createRoute } from '@hono/zod-openapi';
-import { BgAgentError } from '../../task/errors.ts';
-import { isTerminal } from '../../task/status.ts';
-import { visibleTask } from '../access.ts';
+import type { Context } from 'hono';
 import type { ApiDeps } from '../deps.ts';
-import type { ApiApp } from '../env.ts';
+import type { ApiApp, ApiEnv } from '../env.ts';
 import { jsonBody } from '../middleware/body.ts';
-import { rateLimit } from '../middleware/rate-limit.ts';
 import { requires } from '../middleware/requires.ts';
 import { dataOf, idempotencyHeaders, taskParams } from '../schemas/envelope.ts';
 import { createTaskSchema, taskDetailSchema } from '../schemas/tasks.ts';
-import { resubmitTask, submitTask } from '../submit.ts';
+import { createSubmitter, type Submission } from '../submit.ts';
 import { toDetail } from '../task-detail.ts';
 import {
   BODY_FAILURES,
@@ -29,8 +26,13 @@ const answers = {
 
 /** Submit, and submit again. */
 export function submitRoutes(app: ApiApp, deps: ApiDeps): void {
-  const { stores, settings, now } = deps;
-  const limited = rateLimit({ perMinute: settings.submit_rate_per_min, now });
+  const submitter = createSubmitter(deps);
+
+  async function answer(c: Context<ApiEnv>, { task, created }: Submission) {
+    const data = await toDetail(deps, task);
+    if (created) return c.json({ data }, 201, { Location: `/v1/tasks/${task.task_id}` });
+    return c.json({ data }, 200, { 'Idempotent-Replay': 'true' });
+  }
 
   app.openapi(
     createRoute({
@@ -40,7 +42,7 @@ export function submitRoutes(app: ApiApp, deps: ApiDeps): void {
       summary: 'Submit a task',
       tags: ['tasks'],
       security: WITH_KEY,
-      middleware: [requires(deps, 'tasks:write'), limited, jsonBody()] as const,
+      middleware: [requires(deps, 'tasks:write'), jsonBody()] as const,
       request: {
         headers: idempotencyHeaders,
         body: { required: true, content: { 'application/json': { schema: createTaskSchema } } },
@@ -48,11 +50,8 @@ export function submitRoutes(app: ApiApp, deps: ApiDeps): void {
       responses: { ...answers, ...BODY_FAILURES, ...CONFLICT, ...UNPROCESSABLE, ...TOO_MANY, ...UNAVAILABLE },
     }),
     async (c) => {
-      const key = c.req.valid('header')['idempotency-key'];
-      const { task, created } = await submitTask(deps, c.get('principal'), c.req.valid('json'), key);
-      const data = await toDetail(deps, task);
-      if (created) return c.json({ data }, 201, { Location: `/v1/tasks/${task.task_id}` });
-      return c.json({ data }, 200, { 'Idempotent-Replay': 'true' });
+      const { 'idempotency-key': key } = c.req.valid('header');
+      return answer(c, await submitter.submit(c.get('principal'), c.req.valid('json'), key));
     },
   );
 
@@ -64,7 +63,7 @@ export function submitRoutes(app: ApiApp, deps: ApiDeps): void {
       summary: 'Submit an ended task once more',
       tags: ['tasks'],
       security: WITH_KEY,
-      middleware: [requires(deps, 'tasks:write'), limited, jsonBody({ optional: true })] as const,
+      middleware: [requires(deps, 'tasks:write'), jsonBody({ optional: true })] as const,
       request: { params: taskParams, headers: idempotencyHeaders },
       responses: {
         ...answers,
@@ -77,17 +76,9 @@ export function submitRoutes(app: ApiApp, deps: ApiDeps): void {
       },
     }),
     async (c) => {
-      const earlier = await visibleTask(stores, c.get('principal'), c.req.valid('param').task_id);
-      if (!isTerminal(earlier.status))
-        throw new BgAgentError(
-          'TASK_NOT_TERMINAL',
-          `task ${earlier.task_id} is ${earlier.status}, not ended`,
-        );
-      const key = c.req.valid('header')['idempotency-key'];
-      const { task, created } = await resubmitTask(deps, c.get('principal'), earlier, key);
-      const data = await toDetail(deps, task);
-      if (created) return c.json({ data }, 201, { Location: `/v1/tasks/${task.task_id}` });
-      return c.json({ data }, 200, { 'Idempotent-Replay': 'true' });
+      const { 'idempotency-key': key } = c.req.valid('header');
+      const { task_id } = c.req.valid('param');
+      return answer(c, await submitter.resubmit(c.get('principal'), task_id, key));
     },
   );
 }

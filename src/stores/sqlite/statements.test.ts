@@ -76,6 +76,7 @@ async function useEverything({
   const id = task.task_id;
   await tasks.create(task, [aCreation], { key: 'k', bodyHash: 'h' });
   await tasks.create({ ...task, task_id: newTaskId() }, [], { key: 'k', bodyHash: 'h' });
+  await tasks.findByIdempotencyKey('everything', { key: 'k', bodyHash: 'h' });
   await tasks.transition(id, { from: 'SUBMITTED', to: 'QUEUED' }, []);
   await tasks.queuePosition(id);
   await tasks.admissible(limits, 10);
@@ -162,6 +163,11 @@ describe('statements', () => {
       'tasks of both',
       () => stores.tasks.list({ userId: 'u', repo: 'r', limit: 5 }),
       /by_user_repo \(user_id=\? AND repo=\? AND task_id<\?/,
+    ],
+    [
+      'the task of an idempotency key',
+      () => stores.tasks.findByIdempotencyKey('u', { key: 'k', bodyHash: 'h' }),
+      /idempotency_keys USING PRIMARY KEY \(user_id=\? AND key=\?/,
     ],
     ['live tasks', () => stores.tasks.listByStatus(['RUNNING'], 5), /by_status \(status=\? AND task_id>\?/],
     ['the place in the queue', () => stores.tasks.queuePosition('t'), /tasks_queued \(queue_key<\?/],

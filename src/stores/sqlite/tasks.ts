@@ -1,7 +1,7 @@
 import { ConditionFailed, type Database, type Statement } from '../../sqlite/database.ts';
 import { BgAgentError } from '../../task/errors.ts';
 import { TASK_STATUSES, type TaskStatus } from '../../task/status.ts';
-import { taskSchema } from '../../task/task.ts';
+import { type Task, taskSchema } from '../../task/task.ts';
 import { checkTerminalEvents } from '../moves.ts';
 import { pagePosition, pageToken, toPage } from '../page-token.ts';
 import type { TaskStore } from '../stores.ts';
@@ -9,7 +9,10 @@ import type { StoreParts } from './event-log.ts';
 import { places, recordOf } from './rows.ts';
 import { readTask } from './task-conditions.ts';
 
-type TaskRecords = Pick<TaskStore, 'create' | 'get' | 'list' | 'listByStatus' | 'sweep'>;
+type TaskRecords = Pick<
+  TaskStore,
+  'create' | 'get' | 'findByIdempotencyKey' | 'list' | 'listByStatus' | 'sweep'
+>;
 
 /** More than any task id. */
 const NEWEST = '~';
@@ -39,14 +42,18 @@ export function createTaskRecords({ database, log }: Omit<StoreParts, 'now'>): T
         return { task, created: true };
       } catch (error) {
         if (!(error instanceof ConditionFailed)) throw error;
-        if (idempotency && error.index === 0)
-          return { task: earlierTask(database, task.user_id, idempotency), created: false };
+        const earlier = idempotency && taskOfKey(database, task.user_id, idempotency);
+        if (earlier) return { task: earlier, created: false };
         throw new BgAgentError('DUPLICATE_TASK', `task ${task.task_id} exists already`);
       }
     },
 
     async get(taskId) {
       return readTask(database, taskId);
+    },
+
+    async findByIdempotencyKey(userId, idempotency) {
+      return taskOfKey(database, userId, idempotency);
     },
 
     async list({ userId, statuses, repo, limit, nextToken }) {
@@ -96,17 +103,18 @@ export function createTaskRecords({ database, log }: Omit<StoreParts, 'now'>): T
   };
 }
 
-function earlierTask(
+function taskOfKey(
   database: Database,
   userId: string,
   { key, bodyHash }: { key: string; bodyHash: string },
-) {
+): Task | undefined {
   const row = database.get(
     'SELECT body_hash, doc FROM idempotency_keys JOIN tasks USING (task_id) WHERE idempotency_keys.user_id = ? AND key = ?',
     userId,
     key,
   );
-  if (row?.body_hash !== bodyHash)
+  if (!row) return undefined;
+  if (row.body_hash !== bodyHash)
     throw new BgAgentError('DUPLICATE_TASK', 'the idempotency key was used before, with another request');
   return recordOf(taskSchema, row);
 }

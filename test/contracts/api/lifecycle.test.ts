@@ -128,14 +128,19 @@ describe('retry', () => {
     expect(again.body.data.task_id).toBe(first.body.data.task_id);
   });
 
-  it('is refused when the repository was removed meanwhile', async () => {
+  it('is refused when the repository was removed meanwhile, but for a repeat by key', async () => {
     const repo = '/srv/git/gone.git';
     const taskId = await submit({ repo });
     await end(taskId);
+    const again = (headers: Record<string, string> = {}) =>
+      request(platform, 'POST', `/v1/tasks/${taskId}/retry`, { key, headers });
+    const first = await again({ 'Idempotency-Key': 'before-removal' });
     const admin = await platform.key('root', ['admin']);
     await request(platform, 'DELETE', `/v1/repos/${encodeURIComponent(repo)}`, { key: admin });
-    const { status, code } = await request(platform, 'POST', `/v1/tasks/${taskId}/retry`, { key });
+    const { status, code } = await again();
     expect([status, code]).toEqual([422, 'REPO_NOT_ONBOARDED']);
+    const repeated = await again({ 'Idempotency-Key': 'before-removal' });
+    expect([repeated.status, repeated.body.data.task_id]).toEqual([200, first.body.data.task_id]);
   });
 });
 

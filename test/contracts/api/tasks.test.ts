@@ -187,6 +187,36 @@ describe('an idempotency key (T4)', () => {
     expect(body.error.message).toContain('idempotency-key');
   });
 
+  it('answers a repeat even when nothing new would be accepted', async () => {
+    let screens = true;
+    const narrow = await startTestPlatform({
+      settings: { submit_rate_per_min: 1 },
+      screen: { check: async () => (screens ? { kind: 'pass' } : Promise.reject(new Error('down'))) },
+    });
+    try {
+      const [own, admin] = [await narrow.key('octo'), await narrow.key('root', ['admin'])];
+      const send = (idempotency: string, description = 'Add a greeting') =>
+        request(narrow, 'POST', '/v1/tasks', {
+          key: own,
+          headers: { 'Idempotency-Key': idempotency },
+          body: { repo: REPO, task_description: description },
+        });
+      const first = await send('once');
+      expect((await send('another')).status).toBe(429);
+      screens = false;
+      await request(narrow, 'DELETE', `/v1/repos/${encodeURIComponent(REPO)}`, { key: admin });
+      for (let times = 0; times < 3; times += 1) {
+        const again = await send('once');
+        expect([again.status, again.headers.get('idempotent-replay')]).toEqual([200, 'true']);
+        expect(again.body.data.task_id).toBe(first.body.data.task_id);
+      }
+      const other = await send('once', 'Add another greeting');
+      expect([other.status, other.code]).toEqual([409, 'DUPLICATE_TASK']);
+    } finally {
+      await narrow.close();
+    }
+  });
+
   it('twenty at once make one task', async () => {
     const headers = { 'Idempotency-Key': 'at-once' };
     const answers = await Promise.all(Array.from({ length: 20 }, () => submit({}, headers)));

@@ -1,24 +1,24 @@
-import type { MiddlewareHandler } from 'hono';
-import { BgAgentError } from '../../task/errors.ts';
-import type { ApiEnv } from '../env.ts';
+import { BgAgentError } from '../task/errors.ts';
 
 /** Users remembered at once; beyond that, those with a full allowance are forgotten. */
 const MAX_BUCKETS = 10_000;
 
-/** An allowance for each user that refills evenly over a minute. Needs `requires` before it. */
-export function rateLimit({
+/**
+ * An allowance of submissions for each user that refills evenly over a minute. The function returned takes one, or throws
+ * RATE_LIMIT_EXCEEDED with the time to wait.
+ */
+export function createRateLimit({
   perMinute,
   now,
 }: {
   perMinute: number;
   now: () => number;
-}): MiddlewareHandler<ApiEnv> {
+}): (userId: string) => void {
   const buckets = new Map<string, { tokens: number; at: number }>();
   const refill = (bucket: { tokens: number; at: number }, at: number): number =>
     Math.min(perMinute, bucket.tokens + (Math.max(0, at - bucket.at) * perMinute) / 60_000);
 
-  return async (c, next) => {
-    const { userId } = c.get('principal');
+  return (userId) => {
     const at = now();
     const tokens = refill(buckets.get(userId) ?? { tokens: perMinute, at }, at);
     if (tokens < 1)
@@ -28,6 +28,5 @@ export function rateLimit({
     if (buckets.size >= MAX_BUCKETS)
       for (const [user, bucket] of buckets) if (refill(bucket, at) >= perMinute) buckets.delete(user);
     buckets.set(userId, { tokens: tokens - 1, at });
-    await next();
   };
 }
