@@ -1,86 +1,58 @@
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type Git, type GitRun, gitFailure } from '../forge/git/git.ts';
+import { type GitRun, gitFailure } from '../forge/git/git.ts';
 import { BgAgentError } from '../task/errors.ts';
-import type { Payload } from '../task/protocol.ts';
-import type { RunFolders } from './folders.ts';
+import { lines, shownPath } from './git-output.ts';
 import { SECRET_FORMATS } from './redact.ts';
+import { workTreeOptions } from './stage.ts';
+import type { WorkInput } from './work-input.ts';
 
-export interface CommitInput {
-  git: Git;
-  folders: RunFolders;
+export interface CommitInput extends Pick<WorkInput, 'git' | 'folders' | 'payload' | 'now'> {
   /** The parent. */
   startSha: string;
-  payload: Pick<Payload, 'task_id' | 'commit' | 'limits' | 'agent'>;
-  /** For a commit that is made before the work was done. */
+  /** The work was not finished. */
   partial: boolean;
-  now(): number;
-  note(text: string): void;
 }
 
 /** Bytes of one file; hosts refuse larger ones. */
 const MAX_FILE_BYTES = 100 * 1024 * 1024;
-/** Bytes of changed text that are looked through for secrets. */
+/** Bytes of changed text that are looked through for secrets; more is looked through up to there. */
 const MAX_SCANNED_BYTES = 32 * 1024 * 1024;
 
 /**
- * Commits what the agent left in the work tree, as one commit on `startSha`. Null when nothing changed. Throws
- * DISK_QUOTA_EXCEEDED for too much of it, SECRET_IN_CHANGES for what looks like a secret.
+ * Commits what is staged, as one commit on `startSha`. Null when nothing changed. Throws DISK_QUOTA_EXCEEDED for too much of
+ * it, SECRET_IN_CHANGES for what looks like a secret.
  */
-export async function commitWork(input: CommitInput): Promise<string | null> {
-  const { git, folders, startSha } = input;
-  const options: GitRun = {
-    gitDir: folders.git,
-    workTree: folders.work,
-    cwd: folders.work,
-    timeoutMs: 10 * 60_000,
-  };
-  await removeGitFolders(folders.work);
+export async function commitStaged(input: CommitInput): Promise<string | null> {
+  const { git, startSha } = input;
+  const options = workTreeOptions(input);
   try {
-    const { code, stderr } = await git.run(['add', '--all', '--ignore-errors'], {
-      ...options,
-      okCodes: [0, 1],
-    });
-    if (code !== 0) input.note(`some files are left out of the commit: ${firstLines(stderr)}\n`);
-    const changes = await changesOf(git, options, startSha);
+    const changes = await changesOf(input, options);
     if (changes.length === 0) return null;
-    await checkChanges(input, options, changes);
-    const tree = await git.text(['write-tree'], options);
+    const [tree] = await Promise.all([
+      git.text(['write-tree'], options),
+      checkSizes(input, options, changes),
+      checkSecrets(input, options),
+    ]);
     return await git.text(['commit-tree', tree, '-p', startSha, '-F', '-'], {
       ...options,
       input: commitMessage(input),
       env: identity(input),
     });
   } catch (error) {
-    throw gitFailure(error, 'CLONE_FAILED', 'the work could not be committed');
+    throw gitFailure(error, 'RUNNER_ERROR', 'the work could not be committed');
   }
 }
 
 interface Change {
+  /** `100644`, `100755`, `120000` (a link), `160000` (a submodule), `000000` (removed). */
   mode: string;
   blob: string;
   path: string;
 }
 
-async function changesOf(git: Git, options: GitRun, startSha: string): Promise<Change[]> {
-  const { stdout } = await git.run(
-    [
-      'diff-index',
-      '--cached',
-      '--raw',
-      '--no-renames',
-      '--no-abbrev',
-      '--ignore-submodules=none',
-      '-z',
-      startSha,
-      '--',
-    ],
-    {
-      ...options,
-      maxOutputBytes: 256 * 1024 * 1024,
-    },
-  );
-  const words = stdout.toString('utf8').split('\0');
+async function changesOf({ git, startSha }: CommitInput, options: GitRun): Promise<Change[]> {
+  const format = ['--raw', '--no-renames', '--no-abbrev', '--ignore-submodules=none', '-z'];
+  const { stdout } = await git.run(['diff-index', '--cached', ...format, startSha, '--'], options);
+  const words = lines(stdout, '\0');
   const changes: Change[] = [];
   for (let index = 0; index + 1 < words.length; index += 2) {
     const [, mode = '', , blob = ''] = (words[index] ?? '').split(' ');
@@ -89,81 +61,56 @@ async function changesOf(git: Git, options: GitRun, startSha: string): Promise<C
   return changes;
 }
 
-async function checkChanges(
-  { git, payload, partial, note }: CommitInput,
+async function checkSizes(
+  { git, payload }: CommitInput,
   options: GitRun,
   changes: readonly Change[],
 ): Promise<void> {
-  if (changes.length > payload.limits.max_files)
+  const { max_files: maxFiles } = payload.limits;
+  if (changes.length > maxFiles)
     throw new BgAgentError(
       'DISK_QUOTA_EXCEEDED',
-      `${changes.length} files are changed; at most ${payload.limits.max_files} are committed`,
+      `${changes.length} files are changed; at most ${maxFiles} are committed`,
     );
   const files = changes.filter(({ mode }) => mode.startsWith('100'));
-  const sizes = await sizesOf(git, options, files);
-  const tooLarge = files.filter((_, index) => (sizes[index] ?? 0) > MAX_FILE_BYTES);
-  if (tooLarge.length > 0)
+  if (files.length === 0) return;
+  const input = `${files.map(({ blob }) => blob).join('\n')}\n`;
+  const { stdout } = await git.run(['cat-file', '--batch-check=%(objectsize)'], { ...options, input });
+  const sizes = lines(stdout, '\n').map(Number);
+  const tooLarge = files.find((_, index) => (sizes[index] ?? 0) > MAX_FILE_BYTES);
+  if (tooLarge)
     throw new BgAgentError(
       'DISK_QUOTA_EXCEEDED',
-      `${shown(tooLarge[0]?.path)} is over ${MAX_FILE_BYTES / 1024 / 1024} MB, more than a commit may hold of one file`,
+      `${shownPath(tooLarge.path)} is over ${MAX_FILE_BYTES / 1024 / 1024} MB, more than a commit may hold of one file`,
     );
-  const found = await secretIn(git, options);
-  if (found === undefined) return;
-  if (partial) note(`${found}\n`);
-  throw new BgAgentError('SECRET_IN_CHANGES', found);
 }
 
-async function sizesOf(git: Git, options: GitRun, files: readonly Change[]): Promise<number[]> {
-  if (files.length === 0) return [];
-  const input = `${files.map(({ blob }) => blob).join('\n')}\n`;
-  const { stdout } = await git.run(['cat-file', '--batch-check=%(objectsize)'], {
+/** Added lines must not hold a well-known kind of secret. */
+async function checkSecrets({ git, startSha }: CommitInput, options: GitRun): Promise<void> {
+  const format = ['-p', '--no-ext-diff', '--no-textconv', '--unified=0', '--no-renames'];
+  const { stdout } = await git.run(['diff-index', '--cached', ...format, startSha, '--'], {
     ...options,
-    input,
-    maxOutputBytes: 64 * 1024 * 1024,
+    maxOutputBytes: MAX_SCANNED_BYTES,
+    truncate: true,
   });
-  return stdout.toString().trim().split('\n').map(Number);
-}
-
-/** Added lines that look like a well-known kind of secret. */
-async function secretIn(git: Git, options: GitRun): Promise<string | undefined> {
-  let text: string;
-  try {
-    text = await git.text(
-      [
-        'diff-index',
-        '--cached',
-        '-p',
-        '--no-ext-diff',
-        '--no-textconv',
-        '--unified=0',
-        '--no-renames',
-        'HEAD',
-        '--',
-      ],
-      {
-        ...options,
-        maxOutputBytes: MAX_SCANNED_BYTES,
-      },
-    );
-  } catch {
-    // More than can be looked through in reasonable time.
-    return undefined;
-  }
   let file = '';
-  for (const line of text.split('\n')) {
-    if (line.startsWith('+++ ')) file = line.slice(6);
+  for (const line of lines(stdout, '\n')) {
+    if (line.startsWith('+++ ')) file = line.slice('+++ b/'.length);
     else if (line.startsWith('+')) {
       const format = SECRET_FORMATS.find(({ pattern }) => pattern.test(line));
       if (format)
-        return `${shown(file)} would get what looks like a secret (${format.name}); it is not pushed`;
+        throw new BgAgentError(
+          'SECRET_IN_CHANGES',
+          `${shownPath(file)} would get what looks like a secret (${format.name}); nothing is pushed`,
+        );
     }
   }
-  return undefined;
 }
 
 function commitMessage({ payload: { commit, task_id, agent }, partial }: CommitInput): string {
   const title = partial ? `${commit.title} (unfinished)` : commit.title;
-  return `${title}\n\nTask-Id: ${task_id}\nCo-authored-by: ${agent.type} agent <${agent.type.replace(/[^a-z0-9-]/gi, '')}@bgagent.invalid>\n`;
+  const name = agent.type.replace(/[^a-z0-9-]/gi, '');
+  return `${title}\n\nTask-Id: ${task_id}\nCo-authored-by: ${name} agent <${name}@bgagent.invalid>\n`;
 }
 
 function identity({ payload: { commit }, now }: CommitInput): Record<string, string> {
@@ -177,21 +124,3 @@ function identity({ payload: { commit }, now }: CommitInput): Record<string, str
     GIT_COMMITTER_DATE: date,
   };
 }
-
-/**
- * Removes `.git` at every depth: the throw-away one at the top, and those of repositories that the agent made or cloned,
- * whose files are committed as plain files. Symbolic links are not followed.
- */
-async function removeGitFolders(folder: string): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.name.toLowerCase() === '.git') await rm(path, { recursive: true, force: true });
-    else if (entry.isDirectory()) await removeGitFolders(path);
-  }
-}
-
-const firstLines = (text: string): string => text.split('\n').filter(Boolean).slice(0, 3).join('; ');
-
-/** A path as it may be shown: odd characters escaped, not too long. */
-const shown = (path = ''): string =>
-  JSON.stringify(path.length > 200 ? `${path.slice(0, 200)}…` : path).slice(1, -1);

@@ -46,7 +46,8 @@ export async function layOutMirror({
   signal,
 }: Pick<MirrorInput, 'mirror' | 'signal'>): Promise<void> {
   await mkdir(join(mirror, '..'), { recursive: true, mode: 0o700 });
-  if (await exists(mirror)) return;
+  // Its time of last use, by which others see that it must stay.
+  if (await exists(mirror)) return touchMirror(mirror);
   await withLock(`${mirror}.lock`, signal, async () => {
     if (!(await exists(mirror))) await createMirror(mirror);
   });

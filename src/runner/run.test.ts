@@ -223,10 +223,16 @@ describe('a runner', () => {
     expect(platform.events.map(({ seq }) => seq)).toEqual(platform.events.map((_, index) => index));
   });
 
-  it('runs setup, and build and lint before and after', async () => {
-    const { outcome, events, log } = await world.run({
-      command: 'echo broken > state',
-      payload: { commands: { setup: 'echo good > state', build: 'grep good state', lint: 'true' } },
+  it('runs setup, and build and lint before and after, and commits nothing that they leave behind', async () => {
+    const { outcome, events, log, payload } = await world.run({
+      command: 'cat installed; echo Broken > README.md; echo new > new.txt',
+      payload: {
+        commands: {
+          setup: 'echo yes > installed',
+          build: 'mkdir -p out; echo x > out/x$$; grep Hello README.md',
+          lint: 'true',
+        },
+      },
     });
     expect(outcome).toMatchObject({
       result: 'changes',
@@ -235,7 +241,12 @@ describe('a runner', () => {
       timings: { verify_ms: expect.any(Number) },
     });
     expect(events).toContain('verification_completed');
-    expect(log).toContain('$ grep good state');
+    expect(log).toContain('$ grep Hello README.md'.slice(2));
+    expect(filesOnBranch(world.repo, payload.repo.branch_name)).toEqual([
+      'README.md',
+      'new.txt',
+      'src/old.txt',
+    ]);
   });
 
   it('fails before the agent runs when the setup fails', async () => {

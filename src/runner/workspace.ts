@@ -3,7 +3,7 @@ import { access, copyFile, mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type GitRun, gitFailure } from '../forge/git/git.ts';
 import type { RunFolders } from './folders.ts';
-import { INFO_ATTRIBUTES, type MirrorInput, refreshMirror, touchMirror, transferOptions } from './mirror.ts';
+import { INFO_ATTRIBUTES, type MirrorInput, refreshMirror, transferOptions } from './mirror.ts';
 
 export type WorkspaceInput = MirrorInput & { folders: RunFolders };
 
@@ -46,11 +46,7 @@ export async function createWorkspace(input: WorkspaceInput): Promise<Workspace>
       throw gitFailure(error, 'CLONE_FAILED', `the files of ${startSha.slice(0, 12)} could not be written`);
     });
   }
-  await Promise.all([
-    layOutAgentsGit(folders, repo.branch_name, startSha),
-    noteLeftOut(input),
-    touchMirror(folders.mirror),
-  ]);
+  await Promise.all([layOutAgentsGit(folders, repo.branch_name, startSha), noteLeftOut(input)]);
   return { startSha };
 }
 

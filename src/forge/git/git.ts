@@ -259,7 +259,7 @@ function killGroup(pid: number): void {
 /** A typed error for the platform, from whatever git's caller caught. Errors that are typed already pass through. */
 export function gitFailure(
   error: unknown,
-  code: 'CLONE_FAILED' | 'REPO_UNREACHABLE' | 'PUSH_REJECTED',
+  code: 'CLONE_FAILED' | 'REPO_UNREACHABLE' | 'PUSH_REJECTED' | 'RUNNER_ERROR',
   doing: string,
 ): BgAgentError {
   if (error instanceof BgAgentError) return error;

@@ -1,0 +1,125 @@
+import type { ErrorCode } from '../task/errors.ts';
+import type { AgentResult } from './agents/agent.ts';
+import { loadAgent } from './agents/registry.ts';
+import type { Exchange } from './exchange.ts';
+import { createLauncher } from './launcher.ts';
+import { failureOf } from './outcome.ts';
+import { watchQuota } from './quota.ts';
+import type { Sandbox } from './sandbox/sandbox.ts';
+import { setArtifactsAside, stageWork } from './stage.ts';
+import { hasVerification, type Verification, verify } from './verify.ts';
+import type { WorkInput } from './work-input.ts';
+
+/** How the agent's part ended. */
+export type Ending = AgentResult | { kind: 'error'; code: ErrorCode; message: string };
+
+export interface AgentPhase {
+  ending: Ending;
+  verification: Verification;
+  /** The work was staged before other programs ran on the work tree. */
+  staged: boolean;
+}
+
+const NOT_VERIFIED: Verification = { build_passed: null, lint_passed: null };
+
+/** Setup, baseline, agent and verification, all inside the sandbox. Never throws: what went wrong is the ending. */
+export async function runAgent(input: WorkInput, sandbox: Sandbox, exchange: Exchange): Promise<AgentPhase> {
+  const { payload, phases, reporter, stop, output } = input;
+  const { start, command, environment } = createRoom(input, sandbox);
+  const endWatch = watchWorkspace(input);
+  const result: Omit<AgentPhase, 'ending'> = { verification: NOT_VERIFIED, staged: false };
+  try {
+    if (!(await setUp(input, command)))
+      return {
+        ...result,
+        ending: { kind: 'error', code: 'SETUP_FAILED', message: 'the setup command failed' },
+      };
+    const ending = await phases.run('agent', async () => {
+      const agent = await loadAgent(payload.agent.type);
+      return agent.run({
+        agent: payload.agent,
+        ...exchange,
+        workspace: input.folders.work,
+        environment,
+        signal: stop.signal,
+        start,
+        onEvent: (type, metadata) => reporter.event(type, metadata),
+      });
+    });
+    output.flush();
+    stop.signal.throwIfAborted();
+    if (ending.kind === 'done' && hasVerification(payload.commands)) {
+      // What build and lint leave behind is not the agent's work.
+      await stageWork(input);
+      result.staged = true;
+      result.verification = await phases.run('verify', () => verify(payload.commands, command));
+      reporter.event('verification_completed', result.verification);
+    }
+    return { ...result, ending };
+  } catch (error) {
+    return { ...result, ending: { kind: 'error', ...failureOf(stop, error) } };
+  } finally {
+    endWatch();
+    output.flush();
+    output.end();
+  }
+}
+
+/** How programs are started for the agent, and for the commands of the repository. */
+function createRoom(input: WorkInput, sandbox: Sandbox) {
+  const { payload, folders, stop, output } = input;
+  const session = `${payload.task_id}-${payload.attempt}`;
+  const environment = agentEnvironment(input, session);
+  const start = createLauncher({
+    sandbox,
+    workspace: folders.work,
+    marker: `BGAGENT_SESSION=${session}`,
+    folders: [folders.work, folders.home, folders.tmp],
+    signal: stop.signal,
+    output: (stream) => output.read(stream),
+  });
+  /** Whether the command line ended well. */
+  const command = async (commandLine: string): Promise<boolean> => {
+    output.note(`$ ${commandLine}\n`);
+    const { ended } = await start(commandLine, environment);
+    const { code } = await ended;
+    output.flush();
+    stop.signal.throwIfAborted();
+    return code === 0;
+  };
+  return { start, command, environment };
+}
+
+/** Nothing of the host's but what tools need to be found. */
+function agentEnvironment(
+  { folders, payload, environment }: WorkInput,
+  session: string,
+): Record<string, string> {
+  return {
+    PATH: environment.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+    HOME: folders.home,
+    LANG: environment.LANG ?? 'C.UTF-8',
+    TMPDIR: folders.tmp,
+    TERM: 'dumb',
+    BGAGENT_SESSION: session,
+    BGAGENT_TASK_ID: payload.task_id,
+  };
+}
+
+/** The repository's own preparation; false when it failed. What it left behind stays out of the commit. */
+async function setUp(input: WorkInput, command: (commandLine: string) => Promise<boolean>): Promise<boolean> {
+  const { commands } = input.payload;
+  const { setup } = commands;
+  if (setup !== null && !(await input.phases.run('setup', () => command(setup)))) return false;
+  if (hasVerification(commands)) await input.phases.run('baseline', () => verify(commands, command));
+  if (setup !== null || hasVerification(commands)) await setArtifactsAside(input);
+  return true;
+}
+
+const watchWorkspace = ({ payload: { limits }, folders, stop }: WorkInput): (() => void) =>
+  watchQuota({
+    folders: [folders.work, folders.home, folders.tmp, folders.exchange],
+    maxFiles: limits.max_files,
+    maxBytes: limits.workspace_max_mb * 1024 * 1024,
+    exceeded: (message) => stop.now({ kind: 'quota', message }),
+  });

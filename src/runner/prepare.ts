@@ -1,0 +1,34 @@
+import { checkBranchName } from '../forge/git/branch.ts';
+import { parseRemote } from '../forge/git/remote.ts';
+import { layOutMirror } from './mirror.ts';
+import { planSandbox } from './open-sandbox.ts';
+import { sandboxPolicy } from './policy.ts';
+import type { Sandbox } from './sandbox/sandbox.ts';
+import { mirrorInput, type WorkInput } from './work-input.ts';
+import { createWorkspace, layOutFolders, type Workspace } from './workspace.ts';
+
+/** Clone and sandbox at the same time: neither needs the other. */
+export async function prepare(input: WorkInput): Promise<{ workspace: Workspace; sandbox: Sandbox }> {
+  const { payload, folders, workDir, environment, phases, output, reporter } = input;
+  // Before any of them becomes a path or an argument.
+  for (const branch of [payload.repo.base_branch, payload.repo.branch_name]) checkBranchName(branch);
+  parseRemote(payload.repo.url);
+  await Promise.all([layOutFolders(folders), layOutMirror(mirrorInput(input))]);
+  const plan = await planSandbox(payload.sandbox.mode, environment);
+  reporter.event('runner_started', { attempt: payload.attempt, sandbox: plan.type });
+  const policy = sandboxPolicy({ folders, workDir, payload, path: environment.PATH ?? '' });
+  const [sandbox, workspace] = await Promise.allSettled([
+    plan.open(policy),
+    phases.run('clone', () => createWorkspace({ ...mirrorInput(input), folders })),
+  ]);
+  if (sandbox.status === 'rejected') throw sandbox.reason;
+  if (workspace.status === 'rejected') {
+    await sandbox.value.close();
+    throw workspace.reason;
+  }
+  if (sandbox.value.type === 'none')
+    output.note(
+      'the agent runs WITHOUT a sandbox: it can read and change what the user of the platform can\n',
+    );
+  return { sandbox: sandbox.value, workspace: workspace.value };
+}

@@ -1,0 +1,41 @@
+import type { Git } from '../forge/git/git.ts';
+import type { Payload } from '../task/protocol.ts';
+import type { RunFolders } from './folders.ts';
+import type { MirrorInput } from './mirror.ts';
+import type { OutputLog } from './output.ts';
+import type { Phases } from './phases.ts';
+import type { Reporter } from './reporter.ts';
+import type { Stop } from './stop.ts';
+
+/** What every part of the work needs. */
+export interface WorkInput {
+  payload: Payload;
+  workDir: string;
+  folders: RunFolders;
+  git: Git;
+  credentials: MirrorInput['credentials'];
+  /** The environment of the runner: PATH and the like are taken from it for the agent. */
+  environment: Readonly<Record<string, string | undefined>>;
+  reporter: Reporter;
+  output: OutputLog;
+  phases: Phases;
+  stop: Stop;
+  now(): number;
+}
+
+export const mirrorInput = ({
+  git,
+  folders,
+  payload,
+  stop,
+  credentials,
+  output,
+}: WorkInput): MirrorInput => ({
+  git,
+  mirror: folders.mirror,
+  repo: payload.repo,
+  timeoutMs: payload.limits.clone_timeout_s * 1_000,
+  signal: stop.signal,
+  credentials,
+  note: (text) => output.note(text),
+});
