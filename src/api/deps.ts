@@ -1,6 +1,7 @@
 import type { Settings } from '../config/settings.ts';
 import type { Screen } from '../policy/screen.ts';
 import type { BlobStore, Stores } from '../stores/stores.ts';
+import type { Log } from '../task/log.ts';
 import type { Payload } from '../task/protocol.ts';
 import type { Task } from '../task/task.ts';
 import type { TaskDriver } from './driver.ts';
@@ -44,12 +45,4 @@ export interface ApiDeps {
 export interface RepoReference {
   repo: string;
   kind: 'local' | 'url' | 'named';
-}
-
-/** Structured log: fields first, then the message; `event` is a stable key. A pino logger is one. */
-export interface Log {
-  debug(fields: Record<string, unknown>, message: string): void;
-  info(fields: Record<string, unknown>, message: string): void;
-  warn(fields: Record<string, unknown>, message: string): void;
-  error(fields: Record<string, unknown>, message: string): void;
 }

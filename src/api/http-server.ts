@@ -2,7 +2,7 @@ import { createServer, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { type ErrorCode, messageOf } from '../task/errors.ts';
-import type { Log } from './deps.ts';
+import type { Log } from '../task/log.ts';
 import type { ApiApp } from './env.ts';
 import type { ErrorEnvelope } from './schemas/envelope.ts';
 

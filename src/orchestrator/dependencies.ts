@@ -3,6 +3,7 @@ import type { Settings } from '../config/settings.ts';
 import type { Forge } from '../forge/forge.ts';
 import type { DurableRuntime } from '../runtime/runtime.ts';
 import type { BlobStore, Stores } from '../stores/stores.ts';
+import type { Log } from '../task/log.ts';
 import type { Waker } from './waker.ts';
 
 /** What the workflow, its steps and the reconcilers work with. */
@@ -26,12 +27,4 @@ export interface OrchestratorDeps {
   listeningSinceMs: number;
   now(): number;
   log: Log;
-}
-
-/** Structured log: fields first, then the message; `event` is a stable key. */
-export interface Log {
-  debug(fields: Record<string, unknown>, message: string): void;
-  info(fields: Record<string, unknown>, message: string): void;
-  warn(fields: Record<string, unknown>, message: string): void;
-  error(fields: Record<string, unknown>, message: string): void;
 }
