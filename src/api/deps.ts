@@ -1,6 +1,7 @@
 import type { Settings } from '../config/settings.ts';
 import type { Screen } from '../policy/screen.ts';
-import type { BlobStore, Stores } from '../stores/stores.ts';
+import type { BlobStore } from '../stores/blob-store.ts';
+import type { Stores } from '../stores/stores.ts';
 import type { Log } from '../task/log.ts';
 import type { Payload } from '../task/protocol.ts';
 import type { Task } from '../task/task.ts';

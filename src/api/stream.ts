@@ -1,4 +1,5 @@
-import type { EventStore, TaskStore } from '../stores/stores.ts';
+import type { EventStore } from '../stores/event-store.ts';
+import type { TaskStore } from '../stores/task-store.ts';
 import type { TaskEvent } from '../task/events.ts';
 import { isTerminal, TERMINAL_EVENT } from '../task/status.ts';
 import { toEvent } from './task-detail.ts';

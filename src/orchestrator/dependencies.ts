@@ -2,7 +2,8 @@ import type { ComputeStrategy } from '../compute/strategy.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Forge } from '../forge/forge.ts';
 import type { DurableRuntime } from '../runtime/runtime.ts';
-import type { BlobStore, Stores } from '../stores/stores.ts';
+import type { BlobStore } from '../stores/blob-store.ts';
+import type { Stores } from '../stores/stores.ts';
 import type { Log } from '../task/log.ts';
 import type { Waker } from './waker.ts';
 

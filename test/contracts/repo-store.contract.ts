@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect } from 'vitest';
-import type { RepoStore } from '../../src/stores/stores.ts';
+import type { RepoStore } from '../../src/stores/repo-store.ts';
 import { aRepo } from '../fixtures/repo.ts';
 import type { Part, StoresHarness } from './stores.contract.ts';
 

@@ -1,5 +1,5 @@
 import { createRoute } from '@hono/zod-openapi';
-import type { ApiKeyRecord } from '../../stores/stores.ts';
+import type { ApiKeyRecord } from '../../stores/api-key-store.ts';
 import { BgAgentError } from '../../task/errors.ts';
 import { createApiKey, hasScope } from '../api-keys.ts';
 import type { ApiDeps } from '../deps.ts';
