@@ -31,16 +31,29 @@ export interface ApiDeps {
   /** What the runner of the task's present attempt works from. */
   payloadFor(task: Task): Promise<Payload>;
   /** Coding agents that this deployment can run. Default: `command`. */
-  agents?: readonly string[];
+  agents: readonly string[];
   /** Compute backends of this deployment. Default: `local` without a known limit. */
-  computes?: readonly { type: string; maxSessions: number | null }[];
+  computes: readonly { type: string; maxSessions: number | null }[];
   /** Ends open event streams when it aborts, so that the server can close; readers resume elsewhere. */
   closing?: AbortSignal;
   /** How long a cancel waits for its proof. Default 5,000 ms. */
-  cancelWaitMs?: number;
+  cancelWaitMs: number;
   /** Pause between pings of an event stream. Default 15,000 ms. */
-  pingIntervalMs?: number;
+  pingIntervalMs: number;
 }
+
+type Defaulted = 'agents' | 'computes' | 'cancelWaitMs' | 'pingIntervalMs';
+
+/** The same, where what has a default may be left out. */
+export type ApiOptions = Omit<ApiDeps, Defaulted> & Partial<Pick<ApiDeps, Defaulted>>;
+
+export const withDefaults = (options: ApiOptions): ApiDeps => ({
+  agents: ['command'],
+  computes: [{ type: 'local', maxSessions: null }],
+  cancelWaitMs: 5_000,
+  pingIntervalMs: 15_000,
+  ...options,
+});
 
 /** `named` (`owner/name`) must be onboarded by an admin; the others are, with defaults, on first use. */
 export interface RepoReference {

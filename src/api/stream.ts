@@ -46,7 +46,7 @@ export function eventStream(options: StreamOptions): ReadableStream<Uint8Array> 
   async function read(): Promise<string> {
     if (ended) return '';
     const { items } = await stores.events.list(taskId, {
-      ...(cursor === undefined ? {} : { after: cursor }),
+      after: cursor,
       limit: PAGE,
     });
     const end = items.findIndex(({ event_type }) => TERMINAL_TYPES.has(event_type));
@@ -64,7 +64,7 @@ export function eventStream(options: StreamOptions): ReadableStream<Uint8Array> 
     if (!isTerminal(task.status)) return false;
     // It may have ended between the look at its events and the look at its status.
     const { items } = await stores.events.list(taskId, {
-      ...(cursor === undefined ? {} : { after: cursor }),
+      after: cursor,
       limit: 1,
     });
     return items.length === 0;

@@ -21,7 +21,11 @@ export interface ApiKeyStore {
   create(record: ApiKeyRecord): Promise<void>;
   get(keyId: string): Promise<ApiKeyRecord | undefined>;
   /** Own keys, all users' without `userId`; by key id, revoked ones too. */
-  list(query: { userId?: string; limit: number; nextToken?: string }): Promise<Page<ApiKeyRecord>>;
+  list(query: {
+    userId?: string | undefined;
+    limit: number;
+    nextToken?: string | undefined;
+  }): Promise<Page<ApiKeyRecord>>;
   /** False when it was revoked before. Throws API_KEY_NOT_FOUND. */
   revoke(keyId: string, at: string): Promise<boolean>;
   /** Notes the use; cheap to call at each request, since it writes once a minute. */

@@ -19,7 +19,12 @@ export interface EventStore {
    */
   list(
     taskId: string,
-    query: { after?: string; nextToken?: string; limit: number; desc?: boolean },
+    query: {
+      after?: string | undefined;
+      nextToken?: string | undefined;
+      limit: number;
+      desc?: boolean;
+    },
   ): Promise<Page<TaskEvent>>;
 
   /** Calls back after a commit that added events to the task; returns the way to stop. Delivery is a hint: read from a cursor. */

@@ -4,7 +4,7 @@ import type { RepoConfig } from '../task/repo.ts';
 /** Onboarded repositories and their settings. */
 export interface RepoStore {
   get(repo: string): Promise<RepoConfig | undefined>;
-  /** By name, removed ones too. */
-  list(query: { limit: number; nextToken?: string }): Promise<Page<RepoConfig>>;
+  /** By name, without the removed ones. */
+  list(query: { limit: number; nextToken?: string | undefined }): Promise<Page<RepoConfig>>;
   put(config: RepoConfig): Promise<void>;
 }

@@ -31,11 +31,11 @@ export interface TaskStore {
 
   /** Newest first, by task id. Throws VALIDATION_ERROR for a `nextToken` that isn't of this list. */
   list(query: {
-    userId?: string;
-    statuses?: readonly TaskStatus[];
-    repo?: string;
+    userId?: string | undefined;
+    statuses?: readonly TaskStatus[] | undefined;
+    repo?: string | undefined;
     limit: number;
-    nextToken?: string;
+    nextToken?: string | undefined;
   }): Promise<Page<Task>>;
 
   /**

@@ -13,7 +13,7 @@ export function createRepoStore({ database }: { database: Database }): RepoStore
 
     async list({ limit, nextToken }) {
       const rows = database.all(
-        'SELECT doc FROM repos WHERE repo > ? ORDER BY repo LIMIT ?',
+        "SELECT doc FROM repos WHERE repo > ? AND doc ->> 'status' = 'active' ORDER BY repo LIMIT ?",
         pagePosition('repos', nextToken, ''),
         limit + 1,
       );

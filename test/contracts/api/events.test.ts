@@ -30,19 +30,6 @@ const tell = (taskId: string, turns: number[]) =>
     })),
   );
 
-const FAILURE = {
-  error_code: 'X',
-  error_message: '',
-  remedy: '',
-  retryable: false,
-  partial: false,
-  branch_name: null,
-};
-const end = (taskId: string) =>
-  platform.deps.stores.tasks.transition(taskId, { from: 'SUBMITTED', to: 'FAILED' }, [
-    { type: 'task_failed', metadata: FAILURE },
-  ]);
-
 interface Message {
   id: string | undefined;
   data: { event_id: string; event_type: string; metadata: Record<string, unknown> };
@@ -97,7 +84,7 @@ describe('a stream', () => {
     const { messages } = await follow(taskId, {
       onMessage: ({ data }) => {
         if (data.event_type === 'agent_turn' && data.metadata.turn === 1) void tell(taskId, [2, 3]);
-        if (data.metadata.turn === 3) void end(taskId);
+        if (data.metadata.turn === 3) void platform.end(taskId);
       },
     });
     expect(typesOf(messages)).toEqual([
@@ -114,7 +101,7 @@ describe('a stream', () => {
     const taskId = await submit();
     await tell(taskId, [1, 2]);
     const { messages } = await follow(taskId, { enough: 2 });
-    await end(taskId);
+    await platform.end(taskId);
     const last = messages[1]?.id ?? '';
     const rest = await follow(
       taskId,
@@ -125,7 +112,7 @@ describe('a stream', () => {
 
   it('of an ended task ends at once, also when everything was seen', async () => {
     const taskId = await submit();
-    await end(taskId);
+    await platform.end(taskId);
     const { messages } = await follow(taskId);
     expect(typesOf(messages)).toEqual(['task_created', 'task_failed']);
     const nothing = await follow(taskId, { headers: { 'Last-Event-ID': messages[1]?.id ?? '' } });
@@ -134,7 +121,7 @@ describe('a stream', () => {
 
   it('pings while nothing happens', async () => {
     const taskId = await submit();
-    setTimeout(() => void end(taskId), 150);
+    setTimeout(() => void platform.end(taskId), 150);
     const { comments } = await follow(taskId);
     expect(comments.filter((comment) => comment === 'ping').length).toBeGreaterThan(0);
   });
@@ -147,7 +134,7 @@ describe('a stream', () => {
         taskId,
         Array.from({ length: 30 }, (_, index) => batch * 30 + index),
       );
-    await end(taskId);
+    await platform.end(taskId);
     for (const { messages } of await Promise.all(readers)) {
       expect(messages).toHaveLength(302);
       expect(messages.slice(1, -1).map(({ data }) => data.metadata.turn)).toEqual(

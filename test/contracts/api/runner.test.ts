@@ -4,7 +4,6 @@ import type { ReportRequest } from '../../../src/task/protocol.ts';
 import type { Task } from '../../../src/task/task.ts';
 import { startTestPlatform, type TestPlatform } from '../../fixtures/api/platform.ts';
 import { request } from '../../fixtures/api/requests.ts';
-import { endOf } from '../../fixtures/events.ts';
 import { anOutcome, HEAD } from '../../fixtures/outcome.ts';
 import { aTask } from '../../fixtures/task.ts';
 
@@ -53,9 +52,6 @@ const anEvent = (
   timestamp: '2030-01-01T00:00:00.000Z',
   metadata,
 });
-
-const fail = ({ task_id }: Task): Promise<Task> =>
-  platform.deps.stores.tasks.transition(task_id, { from: 'RUNNING', to: 'FAILED' }, endOf('FAILED'));
 
 const eventsOf = async ({
   task_id,
@@ -263,7 +259,7 @@ describe('report', () => {
     const report = aReport({ events: [anEvent(0)], outcome: anOutcome({ diff: '+late\n' }) });
     // A platform that crashed had no time for the diff.
     await platform.deps.stores.outcomes.put(task.task_id, 1, anOutcome());
-    await fail(task);
+    await platform.end(task.task_id);
     const repeated = await call(token, task, 'POST', 'report', report);
     expect([repeated.status, repeated.body.data]).toEqual([200, { cancel_requested: false, nudges: [] }]);
     expect(platform.woken).not.toContain(task.task_id);
@@ -287,7 +283,7 @@ describe('report', () => {
         if (stored) await outcomes.put(task.task_id, 1, anOutcome());
         // The last look at the stores before the report is written.
         leases.get = async (name) => {
-          await fail(task);
+          await platform.end(task.task_id);
           return get(name);
         };
         const report = aReport({ events: [anEvent(0)], outcome: anOutcome() });
@@ -304,7 +300,7 @@ describe('report', () => {
 
   it('with an outcome nobody knows of is refused after the end', async () => {
     const { task, token } = await running();
-    await fail(task);
+    await platform.end(task.task_id);
     const report = aReport({ outcome: anOutcome({ diff: '+late\n' }) });
     const { status, code } = await call(token, task, 'POST', 'report', report);
     expect([status, code]).toEqual([409, 'TASK_ALREADY_TERMINAL']);
