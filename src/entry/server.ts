@@ -6,6 +6,7 @@ import { createTaskTokens } from '../api/task-tokens.ts';
 import { createLocalCompute } from '../compute/local/local.ts';
 import type { ComputeStrategy } from '../compute/strategy.ts';
 import type { Settings } from '../config/settings.ts';
+import { createRepoCredentials } from '../forge/git/credentials.ts';
 import { createGitForge } from '../forge/git/git-forge.ts';
 import { resolveRepo } from '../forge/git/remote.ts';
 import type { OrchestratorDeps } from '../orchestrator/dependencies.ts';
@@ -74,7 +75,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const runtime = await createSqliteRuntime({ database, now });
     closers.push(() => runtime.close());
     const waker = createWaker({ stores, runtime });
-    const forge = createGitForge({});
+    const forge = createGitForge({
+      environment: options.runnerEnvironment,
+      credentialsFor: createRepoCredentials({ repos: stores.repos, secrets }),
+    });
 
     let apiUrl = '';
     const wakeLater = (taskId: string): void => {

@@ -134,7 +134,7 @@ async function exists(path: string): Promise<boolean> {
 }
 
 /** Sets the time of last use, by which old mirrors are removed first. */
-export async function touchMirror(mirror: string): Promise<void> {
+async function touchMirror(mirror: string): Promise<void> {
   const now = new Date();
   await utimes(mirror, now, now);
 }

@@ -12,7 +12,7 @@ import { createReporter } from './reporter.ts';
 import { createStop, type Stop } from './stop.ts';
 import { doWork } from './work.ts';
 
-export const EXIT = { done: 0, failed: 1, unwanted: 3 } as const;
+const EXIT = { done: 0, failed: 1, unwanted: 3 } as const;
 
 export interface RunOptions {
   bootstrap: Bootstrap;

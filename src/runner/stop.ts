@@ -9,7 +9,7 @@ export type StopReason =
   /** The workspace is over its limit. */
   | { kind: 'quota'; message: string };
 
-export class StoppedError extends Error {
+class StoppedError extends Error {
   override readonly name = 'StoppedError';
   readonly reason: StopReason;
 
