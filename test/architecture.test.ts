@@ -181,9 +181,18 @@ describe('docs', () => {
     expect(pages.sort()).toEqual([...folders].sort());
   });
 
-  it('have a page for each compute backend', () => {
-    const backends = new Set(sources.flatMap(({ path }) => /^src\/compute\/([^/]+)\//.exec(path)?.[1] ?? []));
-    const pages = filesBelow('docs/compute').map((path) => basename(path, '.md'));
-    expect(pages.sort()).toEqual([...backends].sort());
+  it.each([
+    ['compute', 'src/compute'],
+    ['forge', 'src/forge'],
+    ['agents', 'src/runner/agents'],
+  ])('have a page in %s for each implementation in %s', (pagesFolder, room) => {
+    const implementations = new Set(
+      sources
+        .filter(({ path }) => path.startsWith(`${room}/`))
+        .map(({ path }) => path.slice(room.length + 1).split('/'))
+        .flatMap(([name, file]) => (name !== undefined && file !== undefined ? [name] : [])),
+    );
+    const pages = filesBelow(`docs/${pagesFolder}`).map((path) => basename(path, '.md'));
+    expect(pages.sort()).toEqual([...implementations].sort());
   });
 });
