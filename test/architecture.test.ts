@@ -195,4 +195,17 @@ describe('docs', () => {
     const pages = filesBelow(`docs/${pagesFolder}`).map((path) => basename(path, '.md'));
     expect(pages.sort()).toEqual([...implementations].sort());
   });
+
+  it('lead only to files that exist, all of them in this project', () => {
+    const pages = ['README.md', 'AGENTS.md', 'CONTRIBUTING.md', ...filesBelow('docs')];
+    const broken = pages
+      .filter((page) => page.endsWith('.md'))
+      .flatMap((page) =>
+        [...readFileSync(join(ROOT, page), 'utf8').matchAll(/\]\(([^)#\s]+)[^)]*\)/g)]
+          .map(([, link = '']) => link)
+          .filter((link) => /^\w+:/.test(link) || !existsSync(join(ROOT, page, '..', link)))
+          .map((link) => `${page}: ${link}`),
+      );
+    expect(broken).toEqual([]);
+  });
 });
