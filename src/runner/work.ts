@@ -15,11 +15,12 @@ import type { WorkInput } from './work-input.ts';
 export async function doWork(input: WorkInput): Promise<OutcomeReport> {
   const { payload, phases, stop } = input;
   const outcome = emptyOutcome();
+  const ended = new AbortController();
   try {
     const { workspace, sandbox } = await prepare(input);
     try {
       // While the agent works, this process has nothing else to do.
-      void keepUp(input);
+      void keepUp(input, AbortSignal.any([stop.signal, ended.signal]));
       const exchange = await createExchange(input.folders.exchange, payload.prompt);
       const result = await runAgent(input, sandbox, exchange);
       Object.assign(outcome, result.verification);
@@ -27,6 +28,7 @@ export async function doWork(input: WorkInput): Promise<OutcomeReport> {
         (result.ending.kind === 'done' ? result.ending.summary : null) ?? (await readSummary(exchange));
       await deliver(input, workspace, result, outcome);
     } finally {
+      ended.abort();
       await sandbox.close();
     }
   } catch (error) {
@@ -43,12 +45,13 @@ export async function doWork(input: WorkInput): Promise<OutcomeReport> {
   return outcome;
 }
 
-async function keepUp({ git, workDir, payload, now, stop, output }: WorkInput): Promise<void> {
+async function keepUp({ git, workDir, payload, now, output }: WorkInput, signal: AbortSignal): Promise<void> {
   try {
     const maxBytes = payload.limits.cache_max_mb * 1024 * 1024;
-    await keepUpMirrors({ git, workDir, maxBytes, now, signal: stop.signal });
+    await keepUpMirrors({ git, workDir, maxBytes, now, signal });
   } catch (error) {
-    if (!stop.reason) output.note(`the mirrors of this machine were not looked after: ${messageOf(error)}\n`);
+    if (!signal.aborted)
+      output.note(`the mirrors of this machine were not looked after: ${messageOf(error)}\n`);
   }
 }
 
