@@ -28,8 +28,11 @@ describe('the credential of a private repository', () => {
   });
   afterEach(async () => {
     await server.close();
-    checkRepository(world.repo);
-    await world.close();
+    try {
+      checkRepository(world.repo);
+    } finally {
+      await world.close();
+    }
   });
 
   async function run(command: string, { sandbox = false } = {}) {
