@@ -26,7 +26,6 @@ export function eventStream(options: StreamOptions): ReadableStream<Uint8Array> 
   const encoder = new TextEncoder();
   let cursor = options.after;
   let appended = signal();
-  const stop = stores.events.subscribe(taskId, () => appended.fire());
 
   /** The next frames, or null at the end. */
   async function next(): Promise<string | null> {
@@ -70,20 +69,31 @@ export function eventStream(options: StreamOptions): ReadableStream<Uint8Array> 
     return items.length === 0;
   }
 
-  const release = (): void => {
-    stop();
-    closing?.removeEventListener('abort', wake);
-  };
-  const wake = (): void => appended.fire();
-  closing?.addEventListener('abort', wake);
+  /** Lets go of everything; undefined until somebody reads, which a HEAD request never does. */
+  let release: (() => void) | undefined;
+  function open(): () => void {
+    const wake = (): void => appended.fire();
+    const stop = stores.events.subscribe(taskId, wake);
+    closing?.addEventListener('abort', wake);
+    return () => {
+      stop();
+      closing?.removeEventListener('abort', wake);
+    };
+  }
 
-  let greeted = false;
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        // A first comment opens the connection at once, also when there is nothing to say yet.
-        const frames = greeted ? await next() : ': stream\n\n';
-        greeted = true;
+        if (!release) {
+          release = open();
+          // A first comment opens the connection at once, also when there is nothing to say yet.
+          controller.enqueue(encoder.encode(': stream\n\n'));
+          return;
+        }
+        const frames = await next().catch((error: unknown) => {
+          release?.();
+          throw error;
+        });
         if (left) return;
         if (frames !== null) {
           controller.enqueue(encoder.encode(frames));
@@ -94,7 +104,7 @@ export function eventStream(options: StreamOptions): ReadableStream<Uint8Array> 
       },
       cancel: () => {
         left = true;
-        release();
+        release?.();
         appended.fire();
       },
     },

@@ -40,7 +40,7 @@ export function taskRoutes(app: ApiApp, deps: ApiDeps): void {
       const { items, nextToken } = await stores.tasks.list({
         userId: ownerSeenBy(c.get('principal')),
         statuses: status,
-        repo,
+        repo: repo === undefined ? undefined : (await deps.resolveRepo(repo)).repo,
         limit,
         nextToken: next_token,
       });

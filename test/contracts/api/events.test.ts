@@ -1,5 +1,7 @@
 import { createParser } from 'eventsource-parser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventStream } from '../../../src/api/stream.ts';
+import type { EventStore } from '../../../src/stores/event-store.ts';
 import { startTestPlatform, type TestPlatform } from '../../fixtures/api/platform.ts';
 import { request } from '../../fixtures/api/requests.ts';
 
@@ -162,9 +164,83 @@ describe('a stream', () => {
     }
   });
 
-  it('answers HEAD without holding on', async () => {
-    const { status, text } = await request(platform, 'HEAD', `/v1/tasks/${await submit()}/stream`, { key });
-    expect([status, text]).toEqual([200, '']);
+  it('holds on to nothing when nobody reads: after HEAD, a reader who left, the end', async () => {
+    const { events } = platform.deps.stores;
+    const { subscribe } = events;
+    let [begun, open] = [0, 0];
+    const closed = Promise.withResolvers<void>();
+    events.subscribe = (taskId, onAppended) => {
+      const stop = subscribe(taskId, onAppended);
+      begun += 1;
+      open += 1;
+      return () => {
+        stop();
+        open -= 1;
+        if (open === 0 && begun === 2) closed.resolve();
+      };
+    };
+    try {
+      const taskId = await submit();
+      const { status, text } = await request(platform, 'HEAD', `/v1/tasks/${taskId}/stream`, { key });
+      expect([status, text, begun]).toEqual([200, '', 0]);
+      await follow(taskId, { enough: 1 });
+      await platform.end(taskId);
+      await follow(taskId);
+      await closed.promise;
+    } finally {
+      events.subscribe = subscribe;
+    }
+  });
+
+  it('fails with its store, and holds on to nothing then', async () => {
+    const { events, tasks } = platform.deps.stores;
+    let open = 0;
+    const broken: EventStore = {
+      ...events,
+      list: async () => Promise.reject(new Error('disk on fire')),
+      subscribe() {
+        open += 1;
+        return () => {
+          open -= 1;
+        };
+      },
+    };
+    const options = { taskId: await submit(), after: undefined, pingIntervalMs: 1_000 };
+    const reader = eventStream({ stores: { events: broken, tasks }, ...options }).getReader();
+    await reader.read();
+    await expect(reader.read()).rejects.toThrow('disk on fire');
+    expect(open).toBe(0);
+  });
+
+  it('reads on only when its reader does', async () => {
+    const { events, tasks } = platform.deps.stores;
+    const taskId = await submit();
+    await tell(
+      taskId,
+      Array.from({ length: 250 }, (_, turn) => turn),
+    );
+    let pages = 0;
+    const counting: EventStore = {
+      ...events,
+      list: (...query) => {
+        pages += 1;
+        return events.list(...query);
+      },
+    };
+    const stream = eventStream({
+      stores: { events: counting, tasks },
+      taskId,
+      after: undefined,
+      pingIntervalMs: 1_000,
+    });
+    const reader = stream.getReader();
+    await reader.read();
+    expect(pages).toBe(0);
+    await reader.read();
+    // Whatever it would do by itself is done by the time another page has been read.
+    await events.list(taskId, { limit: 100 });
+    expect(pages).toBe(1);
+    await reader.cancel();
   });
 
   it.each([
