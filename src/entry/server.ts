@@ -8,7 +8,6 @@ import type { ComputeStrategy } from '../compute/strategy.ts';
 import type { Settings } from '../config/settings.ts';
 import { createRepoCredentials } from '../forge/git/credentials.ts';
 import { createGitForge } from '../forge/git/git-forge.ts';
-import { resolveRepo } from '../forge/git/remote.ts';
 import type { OrchestratorDeps } from '../orchestrator/dependencies.ts';
 import { startAttempt } from '../orchestrator/driver.ts';
 import { loadPayload } from '../orchestrator/payload.ts';
@@ -27,6 +26,7 @@ import { createIdSource } from '../task/ids.ts';
 import type { Log } from '../task/log.ts';
 import { writePlatformFiles } from './client-key.ts';
 import { listen } from './listen.ts';
+import { createRepoResolver } from './repo-references.ts';
 import { runnerCommand } from './runner-command.ts';
 import { taskTokenSecret } from './task-token-secret.ts';
 
@@ -143,7 +143,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       taskTokens,
       screen: createRulesScreen(),
       driver: { start: (task) => startAttempt(deps, task), wake: (taskId) => waker.wake(taskId) },
-      resolveRepo,
+      resolveRepo: createRepoResolver(dataDir),
       forgeCredentials: (repo) => forge.credentials(repo),
       payloadFor: (task) => loadPayload(blobs, task, now()),
       computes: computes.map(({ type, capabilities }) => ({ type, maxSessions: capabilities.maxSessions })),
