@@ -1,9 +1,9 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createProcessTree, type ProcessTree } from '../processes/process-tree.ts';
 import { BgAgentError, messageOf } from '../task/errors.ts';
 import type { AgentProcess, ProcessEnd } from './agents/agent.ts';
-import { createProcessTree, type ProcessTree } from './processes.ts';
 import type { Launch, Sandbox } from './sandbox/sandbox.ts';
 
 export interface LauncherOptions {
