@@ -1,5 +1,18 @@
-import type { PriceTable } from './prices.ts';
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { BgAgentError } from '../../task/errors.ts';
+import { openAnswer } from './answer.ts';
+import { runCall } from './call.ts';
+import { createLedger } from './ledger.ts';
+import { passError, passOn } from './pass-on.ts';
+import { DEFAULT_PRICES, type ModelPrice, type PriceTable, priceOf } from './prices.ts';
+import { anthropicProtocol } from './protocols/anthropic.ts';
+import { openaiProtocol } from './protocols/openai.ts';
+import { openServer } from './server.ts';
 import type { Upstream } from './upstreams/upstream.ts';
+
+/** What Anthropic takes. */
+const MAX_REQUEST_BYTES = 32 * 1024 * 1024;
 
 export interface GatewayOptions {
   /** Where models are: `createAnthropicUpstream`, `createBedrockUpstream` or `createOpenAiUpstream` below `upstreams/`. */
@@ -26,7 +39,7 @@ export interface GatewayOptions {
   random?: () => number;
   /** Between attempts; rejects when `signal` aborts. */
   sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** The largest request body, in bytes. Default 32 MiB, what Anthropic takes. */
+  /** The largest request body, in bytes. Default 32 MiB. */
   maxRequestBytes?: number;
 }
 
@@ -48,9 +61,9 @@ export interface GatewayUsage {
   costUsd: number;
   inputTokens: number;
   outputTokens: number;
-  /** Calls of the main model that were let through, answered or not. */
+  /** Calls of the main model that were let through. */
   turnsAttempted: number;
-  /** Calls of the main model that were answered wholly. */
+  /** Of these, what got an answer, whole or broken off: what `maxTurns` is about. */
   turns: number;
   /** Calls of any model. */
   calls: number;
@@ -75,8 +88,66 @@ export interface GatewayLogEntry {
 
 /**
  * Opens the agent's model API on loopback: counts, pays and refuses on behalf of a runner that alone has the credentials.
- * Throws MODEL_NOT_PRICED when `prices` doesn't know a model and there is a budget to hold.
+ * Throws MODEL_NOT_PRICED when `prices` doesn't know one of the models.
  */
-export async function openGateway(_options: GatewayOptions): Promise<Gateway> {
-  throw new Error('the gateway is being built');
+export async function openGateway(options: GatewayOptions): Promise<Gateway> {
+  const { upstream, models, prices = DEFAULT_PRICES, now = Date.now, random = Math.random } = options;
+  const { sleep = wait, log = () => undefined, maxRequestBytes = MAX_REQUEST_BYTES } = options;
+  const priced = new Map([models.main, models.small].map((model) => [model, priceFor(model, prices)]));
+  const ledger = createLedger(options);
+  const key = `bgagent-${randomBytes(24).toString('base64url')}`;
+  const server = await openServer({
+    key,
+    models: [...priced.keys()],
+    protocol: upstream.api === 'anthropic' ? anthropicProtocol : openaiProtocol,
+    maxRequestBytes,
+    log,
+    secrets: () => upstream.secrets(),
+    run({ protocol, asked, request, recipient }) {
+      const price = priced.get(asked.model);
+      if (!price) throw new BgAgentError('MODEL_NOT_PRICED', `no price for the model ${asked.model}`);
+      const plan = { model: asked.model, price, turn: asked.model === models.main };
+      return runCall({ request, asked, plan }, recipient, {
+        upstream,
+        protocol,
+        ledger,
+        now,
+        random,
+        sleep,
+        log,
+      });
+    },
+    async count({ protocol, request, recipient }) {
+      const answer = await upstream.send(request, recipient.signal);
+      const opened = await openAnswer(answer, protocol.createMeter());
+      if (answer.status !== 200) return passError(opened, recipient, protocol);
+      await passOn(opened, recipient, () => undefined);
+      recipient.response.end();
+    },
+  });
+  return {
+    url: `http://127.0.0.1:${server.port}`,
+    port: server.port,
+    key,
+    usage: ledger.usage,
+    async close() {
+      await server.close();
+      upstream.close();
+    },
+  };
 }
+
+function priceFor(model: string, prices: PriceTable): ModelPrice {
+  const price = priceOf(model, prices);
+  if (!price)
+    throw new BgAgentError(
+      'MODEL_NOT_PRICED',
+      `no price is known for the model ${model}: add it to model_prices`,
+      {
+        field: 'model_prices',
+      },
+    );
+  return price;
+}
+
+const wait = (ms: number, signal: AbortSignal): Promise<void> => delay(ms, undefined, { signal });

@@ -23,7 +23,7 @@ export interface UpstreamRequest {
   /** As the agent named it. */
   model: string;
   stream: boolean;
-  /** JSON as the agent sent it. */
+  /** JSON, to be sent as it is. */
   body: Buffer;
   /** The same, read. */
   fields: Readonly<Record<string, unknown>>;
