@@ -25,6 +25,7 @@ import { BgAgentError, messageOf } from '../task/errors.ts';
 import { createIdSource } from '../task/ids.ts';
 import { writePlatformFiles } from './client-key.ts';
 import { listen } from './listen.ts';
+import { modelAccess } from './model-access.ts';
 import { runnerCommand } from './runner-command.ts';
 import { taskTokenSecret } from './task-token-secret.ts';
 
@@ -140,6 +141,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       driver: { start: (task) => startAttempt(deps, task), wake: (taskId) => waker.wake(taskId) },
       resolveRepo,
       forgeCredentials: (repo) => forge.credentials(repo),
+      modelAccess: (task) => modelAccess(task, { settings, secrets }),
+      agents: ['command', 'claude', 'codex'],
       payloadFor: (task) => loadPayload(blobs, task, now()),
       computes: computes.map(({ type, capabilities }) => ({ type, maxSessions: capabilities.maxSessions })),
       closing: closing.signal,

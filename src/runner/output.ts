@@ -21,7 +21,7 @@ export interface OutputOptions {
   /** Appends to the log. */
   append(text: string): void;
   /** A sample for people who watch. */
-  sample(preview: string, lines: number): void;
+  sample(line: string, lines: number): void;
 }
 
 const SAMPLE_EVERY_MS = 1_000;
@@ -47,7 +47,7 @@ export function createOutputLog({ redactor, maxBytes, now, append, sample }: Out
 
   function tell(): void {
     sampledAt = now();
-    sample(printable(lastLine).slice(0, PREVIEW_LENGTH), lines);
+    sample(preview(lastLine), lines);
     lines = 0;
     lastLine = '';
   }
@@ -81,6 +81,9 @@ export function createOutputLog({ redactor, maxBytes, now, append, sample }: Out
     },
   };
 }
+
+/** The beginning of a text that must be short. To be called after redaction: a secret that is cut in two is not found. */
+export const preview = (text: string): string => printable(text).slice(0, PREVIEW_LENGTH);
 
 /** Without control characters: a preview is shown in terminals and on pages. */
 const printable = (text: string): string => text.replace(/\p{Cc}+/gu, ' ').trim();

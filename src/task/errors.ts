@@ -331,6 +331,12 @@ export const ERRORS = {
     remedy: 'Install it, or choose another with --agent.',
     retryable: false,
   },
+  MODEL_NOT_CONFIGURED: {
+    category: 'auth',
+    title: 'The platform has no credentials for the model',
+    remedy: 'Set the variable that the message names where the platform runs, and start it again.',
+    retryable: false,
+  },
   MODEL_NOT_PRICED: {
     category: 'input',
     title: 'What the model costs is not known',
