@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { filesBelow, parseSource, ROOT, type SourceFile, sourcesBelow } from './source-tree.ts';
 
 const sources = sourcesBelow('src');
 
-/** The first file to read in a room with several implementations. Each has one contract suite. */
+/** The first files to read in a room with several implementations. Each has a contract suite, named here. */
 const PORTS: Readonly<Record<string, string>> = {
   'src/sqlite/database.ts': 'database',
   'src/runtime/runtime.ts': 'runtime',
@@ -14,6 +14,12 @@ const PORTS: Readonly<Record<string, string>> = {
   'src/forge/forge.ts': 'forge',
   'src/policy/screen.ts': 'screen',
   'src/runner/agents/agent.ts': 'agent',
+  ...Object.fromEntries(
+    sources
+      .map(({ path }) => path)
+      .filter((path) => /^src\/stores\/[a-z-]+-store\.ts$/.test(path))
+      .map((path) => [path, basename(path, '.ts')]),
+  ),
 };
 
 /** Rooms whose sub-folders are implementations of the port: they never import each other. */
@@ -128,7 +134,7 @@ describe('the environment', () => {
 
 describe('files', () => {
   /** A catalogue has as many lines as it has entries. */
-  const TABLES = ['src/task/errors.ts', 'src/task/events.ts'];
+  const TABLES = ['src/task/errors.ts', 'src/task/events.ts', 'test/contracts/runtime.workflows.ts'];
 
   it('have at most 400 lines', () => {
     const long = ['src', 'test', 'bench', 'scripts'].flatMap((folder) =>
@@ -148,8 +154,7 @@ describe('every port', () => {
 
   it.each(Object.entries(PORTS))('%s has a contract suite that is called', (port, name) => {
     expect(existsSync(join(ROOT, port)), port).toBe(true);
-    const own = suites.filter((path) => path.startsWith(`test/contracts/${name}`));
-    expect(own, `test/contracts/${name}*.contract.ts`).not.toEqual([]);
+    expect(suites).toContain(`test/contracts/${name}.contract.ts`);
   });
 
   it('has no suite that nobody calls', () => {
@@ -174,5 +179,33 @@ describe('docs', () => {
       .map((path) => path.slice('docs/'.length, -'.md'.length))
       .filter((name) => !TOPICS.includes(name));
     expect(pages.sort()).toEqual([...folders].sort());
+  });
+
+  it.each([
+    ['compute', 'src/compute'],
+    ['forge', 'src/forge'],
+    ['agents', 'src/runner/agents'],
+  ])('have a page in %s for each implementation in %s', (pagesFolder, room) => {
+    const implementations = new Set(
+      sources
+        .filter(({ path }) => path.startsWith(`${room}/`))
+        .map(({ path }) => path.slice(room.length + 1).split('/'))
+        .flatMap(([name, file]) => (name !== undefined && file !== undefined ? [name] : [])),
+    );
+    const pages = filesBelow(`docs/${pagesFolder}`).map((path) => basename(path, '.md'));
+    expect(pages.sort()).toEqual([...implementations].sort());
+  });
+
+  it('lead only to files that exist, all of them in this project', () => {
+    const pages = ['README.md', 'AGENTS.md', 'CONTRIBUTING.md', ...filesBelow('docs')];
+    const broken = pages
+      .filter((page) => page.endsWith('.md'))
+      .flatMap((page) =>
+        [...readFileSync(join(ROOT, page), 'utf8').matchAll(/\]\(([^)#\s]+)[^)]*\)/g)]
+          .map(([, link = '']) => link)
+          .filter((link) => /^\w+:/.test(link) || !existsSync(join(ROOT, page, '..', link)))
+          .map((link) => `${page}: ${link}`),
+      );
+    expect(broken).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { ApiKeyRecord, ApiKeyStore } from '../stores/stores.ts';
+import type { ApiKeyRecord, ApiKeyStore } from '../stores/api-key-store.ts';
 import { BgAgentError } from '../task/errors.ts';
 import type { ApiKeyScope } from '../task/scopes.ts';
 

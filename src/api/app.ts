@@ -1,6 +1,6 @@
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { BgAgentError } from '../task/errors.ts';
-import type { ApiDeps } from './deps.ts';
+import { type ApiOptions, withDefaults } from './deps.ts';
 import { type ApiApp, createApp } from './env.ts';
 import { toErrorResponse } from './errors.ts';
 import { hostCheck } from './middleware/host-check.ts';
@@ -17,7 +17,8 @@ import { taskRoutes } from './routes/tasks.ts';
 import { textRoutes } from './routes/texts.ts';
 
 /** The HTTP API of a deployment as a Hono app: `app.fetch(request)` answers a request. */
-export function createApi(deps: ApiDeps): ApiApp {
+export function createApi(options: ApiOptions): ApiApp {
+  const deps = withDefaults(options);
   const { newId, settings, log } = deps;
   const app = createApp();
 

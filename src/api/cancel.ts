@@ -1,20 +1,15 @@
 import type { Stores } from '../stores/stores.ts';
 import { BgAgentError, codeOf } from '../task/errors.ts';
-import { isTerminal, TASK_STATUSES } from '../task/status.ts';
+import { isTerminal, LIVE_STATUSES } from '../task/status.ts';
 import type { Task } from '../task/task.ts';
 import type { ApiDeps } from './deps.ts';
-
-const LIVE = TASK_STATUSES.filter((status) => !isTerminal(status));
-
-/** How long a cancel waits for its proof, in milliseconds. */
-const WAIT_MS = 5_000;
 
 /**
  * Asks for the end of a task and waits a moment for it. Returns the task as it is then: CANCELLED when its session is proven
  * gone, else still under way (it goes on by itself). Throws TASK_ALREADY_TERMINAL.
  */
 export async function cancelTask(deps: ApiDeps, task: Task, by: string): Promise<Task> {
-  const { stores, driver, cancelWaitMs = WAIT_MS } = deps;
+  const { stores, driver, cancelWaitMs } = deps;
   await requestCancel(deps, task, by);
   await driver.wake(task.task_id);
   const after = await waitForEnd(stores, task.task_id, cancelWaitMs);
@@ -30,7 +25,7 @@ async function requestCancel({ stores, now }: ApiDeps, task: Task, by: string): 
     await stores.tasks.update(
       task.task_id,
       {
-        when: { statuses: LIVE, cancelRequested: false },
+        when: { statuses: LIVE_STATUSES, cancelRequested: false },
         patch: { cancel_requested_at: new Date(now()).toISOString() },
       },
       [{ type: 'cancel_requested', metadata: { by } }],

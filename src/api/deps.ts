@@ -1,6 +1,8 @@
 import type { Settings } from '../config/settings.ts';
 import type { Screen } from '../policy/screen.ts';
-import type { BlobStore, Stores } from '../stores/stores.ts';
+import type { BlobStore } from '../stores/blob-store.ts';
+import type { Stores } from '../stores/stores.ts';
+import type { Log } from '../task/log.ts';
 import type { ModelAccess, Payload } from '../task/protocol.ts';
 import type { Task } from '../task/task.ts';
 import type { TaskDriver } from './driver.ts';
@@ -31,27 +33,32 @@ export interface ApiDeps {
   /** What the runner of the task's present attempt works from. */
   payloadFor(task: Task): Promise<Payload>;
   /** Coding agents that this deployment can run. Default: `command`. */
-  agents?: readonly string[];
+  agents: readonly string[];
   /** Compute backends of this deployment. Default: `local` without a known limit. */
-  computes?: readonly { type: string; maxSessions: number | null }[];
+  computes: readonly { type: string; maxSessions: number | null }[];
   /** Ends open event streams when it aborts, so that the server can close; readers resume elsewhere. */
   closing?: AbortSignal;
   /** How long a cancel waits for its proof. Default 5,000 ms. */
-  cancelWaitMs?: number;
+  cancelWaitMs: number;
   /** Pause between pings of an event stream. Default 15,000 ms. */
-  pingIntervalMs?: number;
+  pingIntervalMs: number;
 }
+
+type Defaulted = 'agents' | 'computes' | 'cancelWaitMs' | 'pingIntervalMs';
+
+/** The same, where what has a default may be left out. */
+export type ApiOptions = Omit<ApiDeps, Defaulted> & Partial<Pick<ApiDeps, Defaulted>>;
+
+export const withDefaults = (options: ApiOptions): ApiDeps => ({
+  agents: ['command'],
+  computes: [{ type: 'local', maxSessions: null }],
+  cancelWaitMs: 5_000,
+  pingIntervalMs: 15_000,
+  ...options,
+});
 
 /** `named` (`owner/name`) must be onboarded by an admin; the others are, with defaults, on first use. */
 export interface RepoReference {
   repo: string;
   kind: 'local' | 'url' | 'named';
-}
-
-/** Structured log: fields first, then the message; `event` is a stable key. A pino logger is one. */
-export interface Log {
-  debug(fields: Record<string, unknown>, message: string): void;
-  info(fields: Record<string, unknown>, message: string): void;
-  warn(fields: Record<string, unknown>, message: string): void;
-  error(fields: Record<string, unknown>, message: string): void;
 }

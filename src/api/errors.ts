@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { BgAgentError, ERRORS, type ErrorCategory, type ErrorCode, messageOf } from '../task/errors.ts';
-import type { Log } from './deps.ts';
+import type { Log } from '../task/log.ts';
 import type { ApiEnv } from './env.ts';
 import type { ErrorEnvelope } from './schemas/envelope.ts';
 

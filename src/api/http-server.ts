@@ -1,8 +1,8 @@
-import { createServer, type Server, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { type ErrorCode, messageOf } from '../task/errors.ts';
-import type { Log } from './deps.ts';
+import type { Log } from '../task/log.ts';
 import type { ApiApp } from './env.ts';
 import type { ErrorEnvelope } from './schemas/envelope.ts';
 
@@ -39,7 +39,12 @@ export function createHttpServer({ app, newId, log }: HttpServerOptions): Server
   });
 
   // Without a Host the app itself says what is missing.
-  const server = createServer({ requireHostHeader: false }, listener);
+  const server = createServer({ requireHostHeader: false }, (request, response) => {
+    // A client that wants the connection closed may still be sending when its body is refused. Closing then would reset the
+    // connection before the answer is read: the rest is drained instead, for a moment, and the client closes.
+    if (request.httpVersion === '1.1' && mayBeLarge(request)) response.shouldKeepAlive = true;
+    return listener(request, response);
+  });
   server.on('checkExpectation', (_request, response) => {
     const body = envelope('VALIDATION_ERROR', 'Expect: only 100-continue is understood');
     response.writeHead(417, headersOf(body)).end(JSON.stringify(body));
@@ -54,6 +59,10 @@ export function createHttpServer({ app, newId, log }: HttpServerOptions): Server
   });
   return server;
 }
+
+/** More than what is on its way at once. */
+const mayBeLarge = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 16_384;
 
 function faultOf(code: string | undefined): { status: number; message: string } {
   if (code === 'HPE_HEADER_OVERFLOW')

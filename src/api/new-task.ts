@@ -5,6 +5,7 @@ import { emptyTimings, type Task } from '../task/task.ts';
 import type { Workflow } from '../task/workflows.ts';
 import type { Principal } from './api-keys.ts';
 import type { ApiDeps } from './deps.ts';
+import { requireKnown } from './onboard.ts';
 import type { SubmitRequest } from './schemas/tasks.ts';
 
 /** The record of a new task: what the request asks for, else the repository's settings, else the platform's. */
@@ -15,16 +16,9 @@ export function newTask(
   workflow: Workflow,
   config: RepoConfig,
 ): Task {
-  const { settings, agents = ['command'] } = deps;
+  const { settings, agents } = deps;
   const agent = request.agent ?? config.agent ?? settings.default_agent;
-  if (!agents.includes(agent))
-    throw new BgAgentError(
-      'VALIDATION_ERROR',
-      `agent: "${agent}" is not available here; ${agents.join(', ')}`,
-      {
-        field: 'agent',
-      },
-    );
+  requireKnown('agent', agent, agents);
   const agentCommand = agent === 'command' ? (config.agent_command ?? settings.default_agent_command) : null;
   if (agent === 'command' && agentCommand === null)
     throw new BgAgentError(
@@ -33,7 +27,7 @@ export function newTask(
       { field: 'agent' },
     );
   return {
-    ...emptyTask(deps, principal),
+    ...beginning(deps, principal),
     repo: config.repo,
     issue_number: request.issue_number ?? null,
     pr_number: request.pr_number ?? null,
@@ -46,40 +40,24 @@ export function newTask(
     compute_type: config.compute_type,
     instance_type: config.instance_type,
     trace: request.trace ?? false,
+    retry_of: null,
   };
 }
 
-/** The record of a new task with the inputs of an ended one. */
+/** The record of a new task that is asked the same as an ended one. */
 export const repeatedTask = (deps: ApiDeps, principal: Principal, earlier: Task): Task => ({
-  ...emptyTask(deps, principal),
-  repo: earlier.repo,
-  issue_number: earlier.issue_number,
-  pr_number: earlier.pr_number,
-  task_description: earlier.task_description,
-  resolved_workflow: earlier.resolved_workflow,
-  agent: earlier.agent,
-  agent_command: earlier.agent_command,
-  model_id: earlier.model_id,
-  max_turns: earlier.max_turns,
-  max_budget_usd: earlier.max_budget_usd,
-  deadline_s: earlier.deadline_s,
-  compute_type: earlier.compute_type,
-  instance_type: earlier.instance_type,
-  trace: earlier.trace,
+  ...earlier,
+  ...beginning(deps, principal),
   retry_of: earlier.task_id,
 });
 
-function emptyTask({ newId, now, settings }: ApiDeps, principal: Principal): Task {
+/** How every record begins; the rest of it is what the task is asked to do, and with what. */
+function beginning({ newId, now }: ApiDeps, { userId }: Principal) {
   const at = new Date(now()).toISOString();
   return {
     task_id: newId(),
-    user_id: principal.userId,
+    user_id: userId,
     status: 'SUBMITTED',
-    repo: '',
-    issue_number: null,
-    pr_number: null,
-    task_description: null,
-    resolved_workflow: { id: '', version: '' },
     branch_name: null,
     base_branch: null,
     base_sha: null,
@@ -93,22 +71,12 @@ function emptyTask({ newId, now, settings }: ApiDeps, principal: Principal): Tas
     error_message: null,
     error_classification: null,
     channel_source: 'api',
-    agent: settings.default_agent,
-    agent_command: null,
-    model_id: null,
-    max_turns: settings.default_max_turns,
-    max_budget_usd: settings.default_max_budget_usd,
-    deadline_s: settings.default_deadline_s,
-    compute_type: 'local',
-    instance_type: null,
     turns_attempted: null,
     turns_completed: null,
     cost_usd: null,
     build_passed: null,
     lint_passed: null,
     prompt_version: null,
-    trace: false,
-    retry_of: null,
     attempt: 1,
     session: null,
     waiting_for: null,
@@ -121,5 +89,5 @@ function emptyTask({ newId, now, settings }: ApiDeps, principal: Principal): Tas
     started_at: null,
     completed_at: null,
     timings: emptyTimings(),
-  };
+  } satisfies Partial<Task>;
 }

@@ -8,7 +8,7 @@ type RepoChange = z.output<typeof putRepoSchema>;
 
 /** Writes a repository's settings: those given, else those it had, else the defaults. */
 export async function onboard(deps: ApiDeps, repo: string, change: RepoChange): Promise<RepoConfig> {
-  const { stores, now, agents = ['command'], computes = [{ type: 'local' }] } = deps;
+  const { stores, now, agents, computes } = deps;
   requireKnown('agent', change.agent, agents);
   requireKnown(
     'compute_type',
@@ -29,7 +29,11 @@ export async function onboard(deps: ApiDeps, repo: string, change: RepoChange): 
 }
 
 /** A setting that this deployment can't serve is refused when it is made, not when a task meets it. */
-function requireKnown(field: string, value: string | null | undefined, known: readonly string[]): void {
+export function requireKnown(
+  field: string,
+  value: string | null | undefined,
+  known: readonly string[],
+): void {
   if (value == null || known.includes(value)) return;
   throw new BgAgentError(
     'VALIDATION_ERROR',
@@ -50,7 +54,7 @@ export function defaultConfig(
   return {
     repo,
     status: 'active',
-    compute_type: computes?.[0]?.type ?? 'local',
+    compute_type: computes[0]?.type ?? 'local',
     instance_type: null,
     agent: null,
     agent_command: null,

@@ -1,4 +1,5 @@
-import type { EventStore, TaskStore } from '../stores/stores.ts';
+import type { EventStore } from '../stores/event-store.ts';
+import type { TaskStore } from '../stores/task-store.ts';
 import type { TaskEvent } from '../task/events.ts';
 import { isTerminal, TERMINAL_EVENT } from '../task/status.ts';
 import { toEvent } from './task-detail.ts';
@@ -25,7 +26,6 @@ export function eventStream(options: StreamOptions): ReadableStream<Uint8Array> 
   const encoder = new TextEncoder();
   let cursor = options.after;
   let appended = signal();
-  const stop = stores.events.subscribe(taskId, () => appended.fire());
 
   /** The next frames, or null at the end. */
   async function next(): Promise<string | null> {
@@ -45,7 +45,7 @@ export function eventStream(options: StreamOptions): ReadableStream<Uint8Array> 
   async function read(): Promise<string> {
     if (ended) return '';
     const { items } = await stores.events.list(taskId, {
-      ...(cursor === undefined ? {} : { after: cursor }),
+      after: cursor,
       limit: PAGE,
     });
     const end = items.findIndex(({ event_type }) => TERMINAL_TYPES.has(event_type));
@@ -63,26 +63,37 @@ export function eventStream(options: StreamOptions): ReadableStream<Uint8Array> 
     if (!isTerminal(task.status)) return false;
     // It may have ended between the look at its events and the look at its status.
     const { items } = await stores.events.list(taskId, {
-      ...(cursor === undefined ? {} : { after: cursor }),
+      after: cursor,
       limit: 1,
     });
     return items.length === 0;
   }
 
-  const release = (): void => {
-    stop();
-    closing?.removeEventListener('abort', wake);
-  };
-  const wake = (): void => appended.fire();
-  closing?.addEventListener('abort', wake);
+  /** Lets go of everything; undefined until somebody reads, which a HEAD request never does. */
+  let release: (() => void) | undefined;
+  function open(): () => void {
+    const wake = (): void => appended.fire();
+    const stop = stores.events.subscribe(taskId, wake);
+    closing?.addEventListener('abort', wake);
+    return () => {
+      stop();
+      closing?.removeEventListener('abort', wake);
+    };
+  }
 
-  let greeted = false;
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        // A first comment opens the connection at once, also when there is nothing to say yet.
-        const frames = greeted ? await next() : ': stream\n\n';
-        greeted = true;
+        if (!release) {
+          release = open();
+          // A first comment opens the connection at once, also when there is nothing to say yet.
+          controller.enqueue(encoder.encode(': stream\n\n'));
+          return;
+        }
+        const frames = await next().catch((error: unknown) => {
+          release?.();
+          throw error;
+        });
         if (left) return;
         if (frames !== null) {
           controller.enqueue(encoder.encode(frames));
@@ -93,7 +104,7 @@ export function eventStream(options: StreamOptions): ReadableStream<Uint8Array> 
       },
       cancel: () => {
         left = true;
-        release();
+        release?.();
         appended.fire();
       },
     },

@@ -1,5 +1,5 @@
 import type { Settings } from '../config/settings.ts';
-import type { TaskStore } from '../stores/stores.ts';
+import type { TaskStore } from '../stores/task-store.ts';
 import type { TaskEvent } from '../task/events.ts';
 import type { Task } from '../task/task.ts';
 import type { TaskDetail, TaskEventDetail, TaskSummary } from './schemas/tasks.ts';

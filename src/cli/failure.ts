@@ -6,8 +6,9 @@ import { cleanLine, cleanText } from './output/untrusted.ts';
 
 /** Says what went wrong and what to do, a line each (more with --verbose), and how the process ends. */
 export function reportFailure(cli: Cli, error: unknown): ExitCode {
-  if (cli.signal.aborted) {
-    cli.note('Interrupted.');
+  // A question at the terminal takes Ctrl-C for itself and says so by its own error.
+  if (cli.signal.aborted || (error instanceof Error && error.name === 'AbortError')) {
+    cli.note('\nInterrupted.');
     return EXIT.interrupted;
   }
   const known = error instanceof BgAgentError ? error : undefined;

@@ -2,7 +2,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createApiKey, verifyApiKey } from '../api/api-keys.ts';
 import { readClientFile, writeClientFile } from '../config/client-file.ts';
-import type { ApiKeyStore } from '../stores/stores.ts';
+import type { ApiKeyStore } from '../stores/api-key-store.ts';
 import { codeOf } from '../task/errors.ts';
 
 /** Who works on a machine of their own: the key that `bgagent up` makes is this user's. */

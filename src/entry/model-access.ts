@@ -1,5 +1,5 @@
 import type { Settings } from '../config/settings.ts';
-import type { SecretStore } from '../stores/stores.ts';
+import type { SecretStore } from '../stores/secret-store.ts';
 import type { ModelAccess } from '../task/protocol.ts';
 import type { Task } from '../task/task.ts';
 

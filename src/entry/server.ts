@@ -6,9 +6,10 @@ import { createTaskTokens } from '../api/task-tokens.ts';
 import { createLocalCompute } from '../compute/local/local.ts';
 import type { ComputeStrategy } from '../compute/strategy.ts';
 import type { Settings } from '../config/settings.ts';
+import { createRepoCredentials } from '../forge/git/credentials.ts';
 import { createGitForge } from '../forge/git/git-forge.ts';
 import { resolveRepo } from '../forge/git/remote.ts';
-import type { Log, OrchestratorDeps } from '../orchestrator/dependencies.ts';
+import type { OrchestratorDeps } from '../orchestrator/dependencies.ts';
 import { startAttempt } from '../orchestrator/driver.ts';
 import { loadPayload } from '../orchestrator/payload.ts';
 import { startReconciler } from '../orchestrator/reconcilers/reconciler.ts';
@@ -23,6 +24,7 @@ import { createFileSecrets } from '../stores/files/secrets.ts';
 import { createSqliteStores, storeMigrations } from '../stores/sqlite/stores.ts';
 import { BgAgentError, messageOf } from '../task/errors.ts';
 import { createIdSource } from '../task/ids.ts';
+import type { Log } from '../task/log.ts';
 import { writePlatformFiles } from './client-key.ts';
 import { listen } from './listen.ts';
 import { modelAccess } from './model-access.ts';
@@ -74,7 +76,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const runtime = await createSqliteRuntime({ database, now });
     closers.push(() => runtime.close());
     const waker = createWaker({ stores, runtime });
-    const forge = createGitForge({});
+    const forge = createGitForge({
+      environment: options.runnerEnvironment,
+      credentialsFor: createRepoCredentials({ repos: stores.repos, secrets }),
+    });
 
     let apiUrl = '';
     const wakeLater = (taskId: string): void => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { SecretStore } from '../stores/stores.ts';
+import type { SecretStore } from '../stores/secret-store.ts';
 
 const NAME = 'bgagent/task-token-key';
 

@@ -1,4 +1,4 @@
-import type { TaskPatch } from '../stores/stores.ts';
+import type { TaskPatch } from '../stores/task-store.ts';
 import { classify, ERRORS, type ErrorCode, isErrorCode } from '../task/errors.ts';
 import type { NewEvent } from '../task/events.ts';
 import type { OutcomeReport } from '../task/protocol.ts';

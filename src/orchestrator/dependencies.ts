@@ -2,7 +2,9 @@ import type { ComputeStrategy } from '../compute/strategy.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Forge } from '../forge/forge.ts';
 import type { DurableRuntime } from '../runtime/runtime.ts';
-import type { BlobStore, Stores } from '../stores/stores.ts';
+import type { BlobStore } from '../stores/blob-store.ts';
+import type { Stores } from '../stores/stores.ts';
+import type { Log } from '../task/log.ts';
 import type { Waker } from './waker.ts';
 
 /** What the workflow, its steps and the reconcilers work with. */
@@ -26,12 +28,4 @@ export interface OrchestratorDeps {
   listeningSinceMs: number;
   now(): number;
   log: Log;
-}
-
-/** Structured log: fields first, then the message; `event` is a stable key. */
-export interface Log {
-  debug(fields: Record<string, unknown>, message: string): void;
-  info(fields: Record<string, unknown>, message: string): void;
-  warn(fields: Record<string, unknown>, message: string): void;
-  error(fields: Record<string, unknown>, message: string): void;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Settings } from '../config/settings.ts';
-import type { BlobStore } from '../stores/stores.ts';
+import type { BlobStore } from '../stores/blob-store.ts';
 import { BgAgentError } from '../task/errors.ts';
 import type { Payload } from '../task/protocol.ts';
 import type { RepoConfig } from '../task/repo.ts';

@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Git, type GitCredentials, GitError, type GitRun, gitFailure } from '../forge/git/git.ts';
 import { parseRemote } from '../forge/git/remote.ts';
@@ -35,7 +35,7 @@ export async function refreshMirror(input: MirrorInput): Promise<void> {
   await withLock(`${mirror}.lock`, signal, async () => {
     // Another run may have fetched them while this one waited.
     if (await hasCommits(git, mirror, wanted)) return;
-    await fetchInto(input, wanted);
+    await fetchInto(input);
     note(`fetched ${repo.url}\n`);
   });
 }
@@ -64,28 +64,22 @@ async function createMirror(mirror: string): Promise<void> {
   await rename(fresh, mirror);
 }
 
-async function fetchInto(input: MirrorInput, wanted: readonly string[]): Promise<void> {
+async function fetchInto(input: MirrorInput): Promise<void> {
   const { git, mirror, repo } = input;
   const options = { ...(await transferOptions(input)), gitDir: mirror };
-  const fetch = (...refspecs: string[]) =>
-    git.run(
-      [
-        'fetch',
-        '--quiet',
-        '--no-tags',
-        '--no-write-fetch-head',
-        '--no-auto-maintenance',
-        'origin',
-        ...refspecs,
-      ],
-      options,
-    );
+  // A first fetch of a partial mirror leaves file contents for later; after that they're few, and one answer is quicker than two.
+  const isFirst = (await readdir(join(mirror, 'refs/heads'))).length === 0;
+  const quiet = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance'];
+  const args = ['fetch', ...quiet, ...(isFirst ? [] : ['--no-filter']), 'origin'];
+  const branch = `refs/heads/${repo.base_branch}`;
+  const earlier = repo.resume_sha === null ? [] : [`+${repo.resume_sha}:refs/bgagent/${repo.resume_sha}`];
   try {
-    await fetch(`+refs/heads/${repo.base_branch}:refs/heads/${repo.base_branch}`);
-    // The branch moved on meanwhile, or an earlier attempt's commit is wanted: servers give out commits by name.
-    const missing = [];
-    for (const sha of wanted) if (!(await hasCommits(git, mirror, [sha]))) missing.push(sha);
-    if (missing.length > 0) await fetch(...missing.map((sha) => `+${sha}:refs/bgagent/${sha}`));
+    // By name of the commit: it needs no list of the remote's branches, and the branch may have moved on meanwhile.
+    await git.run([...args, `+${repo.base_sha}:${branch}`, ...earlier], options).catch((error: unknown) => {
+      if (!(error instanceof GitError) || error.kind !== 'exit') throw error;
+      // Old servers give out branches only.
+      return git.run([...args, `+${branch}:${branch}`, ...earlier], options);
+    });
   } catch (error) {
     if (error instanceof GitError && error.kind === 'aborted') throw input.signal.reason;
     if (error instanceof GitError && error.kind === 'timeout')
@@ -140,7 +134,7 @@ async function exists(path: string): Promise<boolean> {
 }
 
 /** Sets the time of last use, by which old mirrors are removed first. */
-export async function touchMirror(mirror: string): Promise<void> {
+async function touchMirror(mirror: string): Promise<void> {
   const now = new Date();
   await utimes(mirror, now, now);
 }

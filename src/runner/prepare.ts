@@ -26,9 +26,15 @@ export async function prepare(
   const plan = await planSandbox(payload.sandbox.mode, environment);
   reporter.event('runner_started', { attempt: payload.attempt, sandbox: plan.type });
   const policy = sandboxPolicy({ folders, workDir, payload, path: environment.PATH ?? '', ...needs });
+  // Without its sandbox the run is over: a long clone is not waited for.
+  const noSandbox = new AbortController();
+  const signal = AbortSignal.any([input.stop.signal, noSandbox.signal]);
   const [sandbox, workspace] = await Promise.allSettled([
-    plan.open(policy),
-    phases.run('clone', () => createWorkspace({ ...mirrorInput(input), folders })),
+    plan.open(policy).catch((error: unknown) => {
+      noSandbox.abort(error);
+      throw error;
+    }),
+    phases.run('clone', () => createWorkspace({ ...mirrorInput(input), signal, folders })),
   ]);
   if (sandbox.status === 'rejected') throw sandbox.reason;
   if (workspace.status === 'rejected') {

@@ -108,7 +108,7 @@ function belongs(pid: number, { marker, folders }: Belongings): boolean {
   }
 }
 
-export function signalProcess(pid: number, signal: NodeJS.Signals): void {
+function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {

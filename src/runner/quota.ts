@@ -61,7 +61,7 @@ export function watchQuota({
   };
 }
 
-export function overLimit(
+function overLimit(
   usage: Usage,
   { maxFiles, maxBytes }: { maxFiles: number; maxBytes: number },
 ): string | undefined {

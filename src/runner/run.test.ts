@@ -85,6 +85,15 @@ describe('a runner', () => {
     expect(git(world.repo, 'branch', '--list', payload.repo.branch_name)).toBe('');
   });
 
+  it('pushes nothing in a read-only workflow', async () => {
+    const { outcome, payload } = await world.run({
+      command: 'echo x > x.txt; echo "Looks good." > "$BGAGENT_SUMMARY_FILE"',
+      payload: { read_only: true },
+    });
+    expect(outcome).toMatchObject({ result: 'no_changes', summary: 'Looks good.', head_sha: null });
+    expect(git(world.repo, 'branch', '--list', payload.repo.branch_name)).toBe('');
+  });
+
   it('keeps the work of an agent that fails, marked as partial (O7)', async () => {
     const { outcome, payload } = await world.run({ command: 'echo half > half.txt; exit 7' });
     expect(outcome).toMatchObject({

@@ -14,7 +14,7 @@ import { createStop, type Stop } from './stop.ts';
 import { doWork } from './work.ts';
 import type { WorkInput } from './work-input.ts';
 
-export const EXIT = { done: 0, failed: 1, unwanted: 3 } as const;
+const EXIT = { done: 0, failed: 1, unwanted: 3 } as const;
 
 export interface RunOptions {
   bootstrap: Bootstrap;

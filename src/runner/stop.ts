@@ -12,7 +12,7 @@ export type StopReason =
   | { kind: 'turn-limit'; message: string }
   | { kind: 'budget'; message: string };
 
-export class StoppedError extends Error {
+class StoppedError extends Error {
   override readonly name = 'StoppedError';
   readonly reason: StopReason;
 

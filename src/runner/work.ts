@@ -54,10 +54,11 @@ async function workWith(
   outcome: OutcomeReport,
 ): Promise<void> {
   const gatewayPort = gateway?.port ?? null;
+  const ended = new AbortController();
   const { workspace, sandbox } = await prepare(input, { agentFolders, gatewayPort });
   try {
     // While the agent works, this process has nothing else to do.
-    void keepUp(input);
+    void keepUp(input, AbortSignal.any([input.stop.signal, ended.signal]));
     const exchange = await createExchange(input.folders.exchange, input.payload.prompt);
     const result = await runAgent(input, { sandbox, exchange, agent, model: gateway?.model ?? null });
     Object.assign(outcome, result.verification);
@@ -65,16 +66,18 @@ async function workWith(
       (result.ending.kind === 'done' ? result.ending.summary : null) ?? (await readSummary(exchange));
     await deliver(input, workspace, result, outcome);
   } finally {
+    ended.abort();
     await sandbox.close();
   }
 }
 
-async function keepUp({ git, workDir, payload, now, stop, output }: WorkInput): Promise<void> {
+async function keepUp({ git, workDir, payload, now, output }: WorkInput, signal: AbortSignal): Promise<void> {
   try {
     const maxBytes = payload.limits.cache_max_mb * 1024 * 1024;
-    await keepUpMirrors({ git, workDir, maxBytes, now, signal: stop.signal });
+    await keepUpMirrors({ git, workDir, maxBytes, now, signal });
   } catch (error) {
-    if (!stop.reason) output.note(`the mirrors of this machine were not looked after: ${messageOf(error)}\n`);
+    if (!signal.aborted)
+      output.note(`the mirrors of this machine were not looked after: ${messageOf(error)}\n`);
   }
 }
 

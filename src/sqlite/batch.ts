@@ -9,7 +9,7 @@ import type { Row, Statement } from './database.ts';
 export interface Batch {
   kind: 'batch';
   /** For each unit its number of statements, then for each statement: text id, flags, number of params, params. */
-  code: (SQLInputValue | undefined)[];
+  code: SQLInputValue[];
   /** Texts that the writer hasn't seen, in the order of their ids. */
   texts: string[];
   units: number;

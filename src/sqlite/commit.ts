@@ -1,4 +1,4 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { type Batch, EXPECT_CHANGED, EXPECT_NONE, type Outcome, RETURNS, type UnitFailure } from './batch.ts';
 import type { Row } from './database.ts';
 
@@ -30,21 +30,16 @@ export function createCommitter(db: DatabaseSync): Committer {
     return made;
   };
 
-  /** Runs one unit from `at`; returns where the next starts. A failure undoes the unit and is noted in `outcome`. */
-  function runUnit(code: Batch['code'], at: number, outcome: Outcome): void {
-    const statements = Number(code[at]);
-    const kept = outcome.changes.length;
-    const keptRows = outcome.rows.length;
-    savepoint.run();
-    let failure: Omit<UnitFailure, 'unit'> | undefined;
+  /** Runs the statements of the unit at `at`; what they did goes to `outcome`. Returns the failure, if one failed. */
+  function runUnit(code: Batch['code'], at: number, outcome: Outcome): Failure | undefined {
     let next = at + 1;
-    for (let index = 0; index < statements && !failure; index++) {
+    for (let index = 0, count = Number(code[at]); index < count; index++) {
       const flags = Number(code[next + 1]);
       const firstParam = next + 3;
       const afterParams = firstParam + Number(code[next + 2]);
       try {
         const { run, isQuery } = statement(Number(code[next]));
-        const params = code.slice(firstParam, afterParams).map((value) => value ?? null);
+        const params = code.slice(firstParam, afterParams) as SQLInputValue[];
         let changed: number;
         if (isQuery) {
           const rows = run.all(...params) as Row[];
@@ -55,60 +50,83 @@ export function createCommitter(db: DatabaseSync): Committer {
         }
         outcome.changes.push(changed);
         const holds = flags & EXPECT_CHANGED ? changed > 0 : flags & EXPECT_NONE ? changed === 0 : true;
-        if (!holds) failure = { condition: index, message: '', errcode: 0 };
+        if (!holds) return { condition: index, message: '', errcode: 0 };
       } catch (error) {
-        failure = { condition: null, ...describe(error) };
+        return { condition: null, ...describe(error) };
       }
       next = afterParams;
     }
-    if (failure) {
-      // A full disk or an I/O error ends the whole transaction by itself; commit() deals with that.
-      if (db.isTransaction) db.exec('ROLLBACK TO unit');
-      outcome.changes.length = kept;
-      outcome.rows.length = keptRows;
-      outcome.failures.push({ unit: outcome.units, ...failure });
+    return undefined;
+  }
+
+  /** Most units do not fail: all of them in one go, without a savepoint each. Undefined when one did fail, with nothing done. */
+  function runAll(batches: readonly Batch[]): Outcome | undefined {
+    const outcome = emptyOutcome();
+    begin.run();
+    for (const { code } of batches) {
+      for (let at = 0; at < code.length; at = endOfUnit(code, at)) {
+        if (runUnit(code, at, outcome)) {
+          if (db.isTransaction) db.exec('ROLLBACK');
+          return undefined;
+        }
+        outcome.units += 1;
+      }
     }
-    if (db.isTransaction) release.run();
+    end.run();
+    return outcome;
+  }
+
+  /** Each unit in a savepoint, so that those that fail are undone and the others stay. */
+  function runEach(batches: readonly Batch[]): Outcome {
+    const outcome = emptyOutcome();
+    begin.run();
+    for (const { code } of batches) {
+      for (let at = 0; at < code.length; at = endOfUnit(code, at)) {
+        const { changes, rows } = outcome;
+        const kept = [changes.length, rows.length] as const;
+        savepoint.run();
+        const failure = runUnit(code, at, outcome);
+        if (failure) {
+          // A full disk or an I/O error ends the whole transaction by itself.
+          if (!db.isTransaction)
+            throw Object.assign(new Error(failure.message), { errcode: failure.errcode });
+          db.exec('ROLLBACK TO unit');
+          [changes.length, rows.length] = kept;
+          outcome.failures.push({ unit: outcome.units, ...failure });
+        }
+        release.run();
+        outcome.units += 1;
+      }
+    }
+    end.run();
+    return outcome;
   }
 
   return {
     commit(batches) {
-      const outcome: Outcome = { kind: 'outcome', units: 0, changes: [], rows: [], failures: [] };
-      const total = batches.reduce((sum, batch) => sum + batch.units, 0);
       try {
         for (const batch of batches) for (const text of batch.texts) texts.push(text);
-        begin.run();
-        for (const { code } of batches) {
-          for (let at = 0; at < code.length; at = endOfUnit(code, at)) {
-            runUnit(code, at, outcome);
-            outcome.units += 1;
-            if (!db.isTransaction) throw lastError(outcome);
-          }
-        }
-        end.run();
-        return outcome;
+        return runAll(batches) ?? runEach(batches);
       } catch (error) {
         if (db.isTransaction) db.exec('ROLLBACK');
+        const units = batches.reduce((sum, batch) => sum + batch.units, 0);
         const why = describe(error);
-        const failures = Array.from({ length: total }, (_, unit) => ({ unit, condition: null, ...why }));
-        return { kind: 'outcome', units: total, changes: [], rows: [], failures };
+        const failures = Array.from({ length: units }, (_, unit) => ({ unit, condition: null, ...why }));
+        return { ...emptyOutcome(), units, failures };
       }
     },
   };
 }
+
+type Failure = Omit<UnitFailure, 'unit'>;
+
+const emptyOutcome = (): Outcome => ({ kind: 'outcome', units: 0, changes: [], rows: [], failures: [] });
 
 function endOfUnit(code: Batch['code'], at: number): number {
   let next = at + 1;
   for (let left = Number(code[at]); left > 0; left--) next += 3 + Number(code[next + 2]);
   return next;
 }
-
-const lastError = (outcome: Outcome): Error => {
-  const last = outcome.failures.at(-1);
-  return Object.assign(new Error(last?.message ?? 'the transaction was ended by SQLite'), {
-    errcode: last?.errcode ?? 0,
-  });
-};
 
 function describe(error: unknown): { message: string; errcode: number } {
   const message = error instanceof Error ? error.message : String(error);

@@ -1,8 +1,9 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { BgAgentError } from '../task/errors.ts';
-import { type FromWriter, flagsOf, type Outcome, type ToWriter } from './batch.ts';
+import { type Batch, type FromWriter, flagsOf, type Outcome, type ToWriter } from './batch.ts';
 import {
   ConditionFailed,
   type Database,
@@ -54,7 +55,7 @@ export async function openDatabase({ file, migrations, now = Date.now }: OpenOpt
   const post = (message: ToWriter): void => writer.postMessage(message);
 
   function sendUnits(): void {
-    const code: Parameters<typeof encode>[0] = [];
+    const code: Batch['code'] = [];
     const count = units.length - sent;
     for (; sent < units.length; sent++) encode(code, units[sent]?.statements ?? []);
     if (count === 0) return;
@@ -62,10 +63,7 @@ export async function openDatabase({ file, migrations, now = Date.now }: OpenOpt
     texts = [];
   }
 
-  function encode(
-    code: (NonNullable<Statement['params']>[number] | undefined)[],
-    statements: readonly Statement[],
-  ): void {
+  function encode(code: Batch['code'], statements: readonly Statement[]): void {
     code.push(statements.length);
     for (const statement of statements) {
       let id = textIds.get(statement.sql);
@@ -76,7 +74,7 @@ export async function openDatabase({ file, migrations, now = Date.now }: OpenOpt
       }
       const params = statement.params;
       code.push(id, flagsOf(statement), params?.length ?? 0);
-      if (params) for (const value of params) code.push(value);
+      if (params) for (const value of params) code.push(value ?? null);
     }
   }
 
@@ -174,9 +172,12 @@ function makePrivate(file: string): void {
 }
 
 function startWriter(data: WriterData): Promise<Worker> {
+  const cache = getCompileCacheDir();
   const worker = new Worker(new URL('./writer.ts', import.meta.url), {
     workerData: data,
     name: 'bgagent-sqlite',
+    // It needs nothing of the environment; compiled code is shared so that the thread starts fast and small.
+    env: cache === undefined ? {} : { NODE_COMPILE_CACHE: cache },
   });
   return new Promise((resolve, reject) => {
     worker.once('error', reject);

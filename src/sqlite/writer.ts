@@ -18,6 +18,8 @@ export interface WriterData {
 }
 
 const WAL_KEPT_BYTES = 64 * 1024 * 1024;
+/** Pages (4 kB) in the log before it is folded into the file: rarely enough that pages written often are folded once. */
+const WAL_FOLDED_AT_PAGES = 4_000;
 
 function openForWriting({ file, pid, migrations, openedAt }: WriterData): {
   db: DatabaseSync;
@@ -31,6 +33,7 @@ function openForWriting({ file, pid, migrations, openedAt }: WriterData): {
   };
   try {
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES};
+             PRAGMA wal_autocheckpoint = ${WAL_FOLDED_AT_PAGES};
              PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF`);
     migrate(db, migrations, () => openedAt);
   } catch (error) {

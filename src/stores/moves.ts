@@ -1,7 +1,7 @@
 import { BgAgentError } from '../task/errors.ts';
 import type { NewEvent } from '../task/events.ts';
 import { isLegalMove, isTerminal, type TaskStatus, TERMINAL_EVENT } from '../task/status.ts';
-import type { TaskPatch } from './stores.ts';
+import type { TaskPatch } from './task-store.ts';
 
 /** What every task store enforces, whatever it writes to. */
 

@@ -1,4 +1,5 @@
 import { BgAgentError } from '../task/errors.ts';
+import type { Page } from '../task/page.ts';
 
 /** Opaque page tokens: the name of the list and the last position read, in base64url. */
 
@@ -22,11 +23,7 @@ export const invalidToken = (): BgAgentError =>
   );
 
 /** A page out of up to `limit + 1` items that were read. */
-export function toPage<T>(
-  items: T[],
-  limit: number,
-  tokenOf: (last: T) => string,
-): { items: T[]; nextToken: string | null } {
+export function toPage<T>(items: T[], limit: number, tokenOf: (last: T) => string): Page<T> {
   const last = items[limit - 1];
   if (items.length <= limit || last === undefined) return { items, nextToken: null };
   return { items: items.slice(0, limit), nextToken: tokenOf(last) };

@@ -62,6 +62,8 @@ export const payloadSchema = z.object({
     max_files: z.number().int(),
     /** Bytes of agent output kept in the log; the rest is counted, not kept. */
     output_max_bytes: z.number().int(),
+    /** All mirrors of the machine together; the least recently used go first. */
+    cache_max_mb: z.number(),
     /** For git and setup commands. */
     clone_timeout_s: z.number().int(),
   }),
@@ -136,7 +138,7 @@ export type Credentials = z.infer<typeof credentialsSchema>;
  * How the work ended, as the runner saw it.
  * `changes` and `no_changes` are success; the rest keep what there is on the branch (partial).
  */
-export const RUN_RESULTS = [
+const RUN_RESULTS = [
   'changes',
   'no_changes',
   'failed',

@@ -47,6 +47,8 @@ export const TRANSITIONS: Readonly<Record<TaskStatus, readonly TaskStatus[]>> = 
 
 export const isTerminal = (status: TaskStatus): status is TerminalStatus => TRANSITIONS[status].length === 0;
 
+export const LIVE_STATUSES: readonly TaskStatus[] = TASK_STATUSES.filter((status) => !isTerminal(status));
+
 export const isLegalMove = (from: TaskStatus, to: TaskStatus): boolean => TRANSITIONS[from].includes(to);
 
 /** The one terminal event that says what the status says. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect } from 'vitest';
-import type { TaskStore } from '../../src/stores/stores.ts';
+import type { TaskStore } from '../../src/stores/task-store.ts';
 import type { Task } from '../../src/task/task.ts';
 import { endOf } from '../fixtures/events.ts';
 import { aTask } from '../fixtures/task.ts';

@@ -39,8 +39,9 @@ export function agentContract(name: string, harness: AgentHarness): void {
       room = await createAgentRoom();
     });
     afterEach(async () => {
-      expect(room.processes()).toEqual([]);
+      const left = room.processes();
       await room.close();
+      expect(left).toEqual([]);
     });
 
     const run = (behaviour: AgentBehaviour) => harness.agent.run(room.input(harness.settings(behaviour)));

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect } from 'vitest';
-import type { ApiKeyRecord, ApiKeyStore } from '../../src/stores/stores.ts';
+import type { ApiKeyRecord, ApiKeyStore } from '../../src/stores/api-key-store.ts';
 import { newTaskId, type Part, type StoresHarness } from './stores.contract.ts';
 
 const aKey = (fields: Partial<ApiKeyRecord> = {}): ApiKeyRecord => ({

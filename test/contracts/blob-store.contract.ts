@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect } from 'vitest';
-import type { BlobStore } from '../../src/stores/stores.ts';
+import type { BlobStore } from '../../src/stores/blob-store.ts';
 import { type Skip, testsWithSkips } from './skips.ts';
 
 /** What every blob store does. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect } from 'vitest';
-import type { EventStore, Stores } from '../../src/stores/stores.ts';
+import type { EventStore } from '../../src/stores/event-store.ts';
+import type { Stores } from '../../src/stores/stores.ts';
 import { isUlid, timeOfId } from '../../src/task/ids.ts';
 import type { Task } from '../../src/task/task.ts';
 import { aMilestone, endOf } from '../fixtures/events.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect } from 'vitest';
-import type { Lease, LeaseStore } from '../../src/stores/stores.ts';
+import type { Lease, LeaseStore } from '../../src/stores/lease-store.ts';
 import { newTaskId, type Part, type StoresHarness } from './stores.contract.ts';
 
 /** Exclusive claims with an expiry. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect } from 'vitest';
-import type { OutcomeStore, Stores } from '../../src/stores/stores.ts';
+import type { OutcomeStore } from '../../src/stores/outcome-store.ts';
+import type { Stores } from '../../src/stores/stores.ts';
 import type { NewEvent } from '../../src/task/events.ts';
 import type { Task } from '../../src/task/task.ts';
 import { endOf } from '../fixtures/events.ts';

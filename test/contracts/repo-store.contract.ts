@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect } from 'vitest';
-import type { RepoStore } from '../../src/stores/stores.ts';
+import type { RepoStore } from '../../src/stores/repo-store.ts';
 import { aRepo } from '../fixtures/repo.ts';
 import type { Part, StoresHarness } from './stores.contract.ts';
 
@@ -24,10 +24,12 @@ export function repoStoreContract({ create, it }: Part): void {
     expect(await repos.get('OCTO/HELLO')).toBeUndefined();
   });
 
-  it('lists by name, page by page, removed ones too', async () => {
+  it('lists by name, page by page, without the removed ones', async () => {
     const own = await create();
     try {
-      for (const repo of ['octo/c', 'octo/a', 'octo/b'])
+      for (const repo of ['octo/c', 'octo/removed', 'octo/a', 'octo/b', 'octo/gone'])
+        await own.stores.repos.put(aRepo({ repo }));
+      for (const repo of ['octo/gone', 'octo/removed'])
         await own.stores.repos.put(aRepo({ repo, status: 'removed' }));
       const first = await own.stores.repos.list({ limit: 2 });
       const second = await own.stores.repos.list({ limit: 2, nextToken: first.nextToken ?? '' });
@@ -36,6 +38,7 @@ export function repoStoreContract({ create, it }: Part): void {
         ['octo/c'],
       ]);
       expect(second.nextToken).toBeNull();
+      expect(await own.stores.repos.get('octo/gone')).toMatchObject({ status: 'removed' });
     } finally {
       await own.close();
     }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect } from 'vitest';
-import type { SecretStore } from '../../src/stores/stores.ts';
+import type { SecretStore } from '../../src/stores/secret-store.ts';
 import { messageOf } from '../../src/task/errors.ts';
 import { type Skip, testsWithSkips } from './skips.ts';
 

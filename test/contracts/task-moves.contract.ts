@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect } from 'vitest';
-import type { TaskStore } from '../../src/stores/stores.ts';
+import type { TaskStore } from '../../src/stores/task-store.ts';
 import { codeOf } from '../../src/task/errors.ts';
 import {
   ACTIVE_STATUSES,

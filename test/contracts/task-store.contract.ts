@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect } from 'vitest';
-import type { TaskStore } from '../../src/stores/stores.ts';
+import type { TaskStore } from '../../src/stores/task-store.ts';
 import { TASK_STATUSES, type TaskStatus } from '../../src/task/status.ts';
 import type { Task } from '../../src/task/task.ts';
 import { aCreation, aMilestone, endOf } from '../fixtures/events.ts';

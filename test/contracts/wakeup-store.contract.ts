@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect } from 'vitest';
-import type { WakeupStore } from '../../src/stores/stores.ts';
+import type { WakeupStore } from '../../src/stores/wakeup-store.ts';
 import { newTaskId, type Part, type StoresHarness } from './stores.contract.ts';
 
 /** Signals and parking places: none is lost, whatever comes first. */

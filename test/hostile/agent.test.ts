@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { git } from '../fixtures/git-repo.ts';
@@ -33,10 +34,13 @@ describe.for([
     world = await createRunnerWorld({ files: { 'README.md': '# Hello\n', '.gitignore': 'ignored/\n' } });
   });
   afterEach(async () => {
-    expect(processesBelow(world.folder)).toEqual([]);
-    checkRepository(world.repo);
-    checkRepository(join(world.workDir, 'mirrors', 'hello.git'));
-    await world.close();
+    try {
+      expect(processesBelow(world.folder)).toEqual([]);
+      checkRepository(world.repo);
+      checkRepository(join(world.workDir, 'mirrors', 'hello.git'));
+    } finally {
+      await world.close();
+    }
   });
 
   it('that deletes .git loses nothing', async () => {
@@ -286,3 +290,39 @@ describe.for([
     ).toContain(payload.task_id);
   });
 });
+
+describe('an agent where there is neither sandbox nor pid namespace', () => {
+  it.each([
+    ['in the background', 'SLEEP & echo x > x.txt'],
+    ['in a session of its own', 'setsid SLEEP >/dev/null 2>&1 & echo x > x.txt'],
+    ['in a session of its own, elsewhere', '(cd /; setsid SLEEP >/dev/null 2>&1 &); echo x > x.txt'],
+    [
+      'without environment',
+      '(setsid env -i /bin/sleep DURATION >/dev/null 2>&1 &); sleep 0.6; echo x > x.txt',
+    ],
+    [
+      'that was seen before it left',
+      'sh -c "sleep 0.6; cd /; exec setsid env -i /bin/sleep DURATION >/dev/null 2>&1" & sleep 1; echo x > x.txt',
+    ],
+  ])('that leaves a process behind, %s, leaves none', async (_, command) => {
+    const world = await createRunnerWorld();
+    try {
+      // All programs but the one that makes namespaces.
+      const bin = join(world.folder, 'bin');
+      mkdirSync(bin);
+      for (const program of ['sh', 'env', 'git', 'sleep', 'setsid'])
+        symlinkSync(pathOf(program), join(bin, program));
+      const sleep = uniqueSleep();
+      const task = {
+        command: command.replace('SLEEP', sleep).replace('DURATION', sleep.slice('sleep '.length)),
+        environment: { PATH: bin },
+      };
+      expect((await world.run(task)).outcome).toMatchObject({ result: 'changes' });
+      expect(isRunning(sleep)).toBe(false);
+    } finally {
+      await world.close();
+    }
+  });
+});
+
+const pathOf = (program: string): string => execFileSync('which', [program], { encoding: 'utf8' }).trim();

@@ -23,8 +23,11 @@ describe('a hostile repository', () => {
     proof = join(world.folder, 'proof');
   });
   afterEach(async () => {
-    checkRepository(world.repo);
-    await world.close();
+    try {
+      checkRepository(world.repo);
+    } finally {
+      await world.close();
+    }
   });
 
   /** Commits what is in the source and makes it the base of the next task. */

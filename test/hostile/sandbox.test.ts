@@ -4,7 +4,13 @@ import { type AddressInfo, createServer as createSocketServer } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createRunnerWorld, filesOnBranch, type RunnerWorld, sandboxMissing } from '../fixtures/runner.ts';
+import {
+  createRunnerWorld,
+  filesOnBranch,
+  isRunning,
+  type RunnerWorld,
+  sandboxMissing,
+} from '../fixtures/runner.ts';
 
 const missing = await sandboxMissing();
 if (missing !== undefined)
@@ -100,6 +106,18 @@ describe.skipIf(missing !== undefined)('an agent in the sandbox', () => {
       payload: {},
     });
     expect((await task.ended).exitCode).toBe(0);
+  });
+
+  it('dies with a runner that is killed', async () => {
+    const sleep = `sleep 6${process.pid}.5`;
+    const task = await world.start({
+      sandbox: true,
+      command: `trap '' TERM HUP; setsid ${sleep} & echo begun; ${sleep}`,
+    });
+    await task.platform.seen('agent_output');
+    task.process.kill('SIGKILL');
+    await task.ended;
+    await expect.poll(() => isRunning(sleep)).toBe(false);
   });
 
   it('can not undo the sandbox by namespaces or mounts', async () => {

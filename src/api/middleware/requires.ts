@@ -4,6 +4,7 @@ import type { ApiKeyScope } from '../../task/scopes.ts';
 import { hasScope, verifyApiKey } from '../api-keys.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
+import { bearerToken } from './bearer.ts';
 
 /** Lets only a valid key with this scope pass; afterwards `principal` says who asks. */
 export function requires(
@@ -11,7 +12,9 @@ export function requires(
   scope: ApiKeyScope,
 ): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
-    const key = presentedKey(c.req.header('x-api-key'), c.req.header('authorization'));
+    const key = c.req.header('x-api-key') ?? bearerToken(c.req.header('authorization'));
+    if (key === undefined)
+      throw new BgAgentError('UNAUTHORIZED', 'send an API key in X-API-Key or as `Authorization: Bearer`');
     const { principal, touch } = await verifyApiKey({ apiKeys: stores.apiKeys, now }, key);
     if (!hasScope(principal, scope))
       throw new BgAgentError(
@@ -27,11 +30,4 @@ export function requires(
     );
     await next();
   };
-}
-
-function presentedKey(header: string | undefined, authorization: string | undefined): string {
-  if (header !== undefined) return header;
-  const [, token] = /^Bearer +(\S+)$/i.exec(authorization ?? '') ?? [];
-  if (token !== undefined) return token;
-  throw new BgAgentError('UNAUTHORIZED', 'send an API key in X-API-Key or as `Authorization: Bearer`');
 }

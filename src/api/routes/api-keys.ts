@@ -1,11 +1,13 @@
 import { createRoute } from '@hono/zod-openapi';
-import type { ApiKeyRecord } from '../../stores/stores.ts';
+import type { ApiKeyRecord } from '../../stores/api-key-store.ts';
 import { BgAgentError } from '../../task/errors.ts';
-import { createApiKey, hasScope } from '../api-keys.ts';
+import { maySee, ownerSeenBy } from '../access.ts';
+import { createApiKey } from '../api-keys.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiApp } from '../env.ts';
 import { jsonBody } from '../middleware/body.ts';
 import { requires } from '../middleware/requires.ts';
+import { pageAnswer } from '../paging.ts';
 import {
   type ApiKeyDetail,
   apiKeyDetailSchema,
@@ -68,14 +70,9 @@ export function apiKeyRoutes(app: ApiApp, deps: ApiDeps): void {
     }),
     async (c) => {
       const { limit, next_token } = c.req.valid('query');
-      const principal = c.get('principal');
-      const { items, nextToken } = await apiKeys.list({
-        limit,
-        ...(hasScope(principal, 'admin') ? {} : { userId: principal.userId }),
-        ...(next_token === undefined ? {} : { nextToken: next_token }),
-      });
-      const pagination = { next_token: nextToken, has_more: nextToken !== null };
-      return c.json({ data: items.map(toDetail), pagination }, 200);
+      const userId = ownerSeenBy(c.get('principal'));
+      const { items, nextToken } = await apiKeys.list({ userId, limit, nextToken: next_token });
+      return c.json(pageAnswer(items.map(toDetail), nextToken), 200);
     },
   );
 
@@ -98,10 +95,9 @@ export function apiKeyRoutes(app: ApiApp, deps: ApiDeps): void {
     }),
     async (c) => {
       const { key_id } = c.req.valid('param');
-      const principal = c.get('principal');
       const record = await apiKeys.get(key_id);
       if (!record) throw new BgAgentError('API_KEY_NOT_FOUND', `no API key ${key_id}`);
-      if (record.user_id !== principal.userId && !hasScope(principal, 'admin'))
+      if (!maySee(c.get('principal'), record.user_id))
         throw new BgAgentError('FORBIDDEN', `API key ${key_id} belongs to another user`);
       const at = new Date(now()).toISOString();
       if (!(await apiKeys.revoke(key_id, at)))

@@ -3,18 +3,16 @@ import { visibleTask } from '../access.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiApp } from '../env.ts';
 import { requires } from '../middleware/requires.ts';
+import { pageAnswer } from '../paging.ts';
 import { pageOf, taskParams, ulidSchema } from '../schemas/envelope.ts';
 import { eventSchema, listEventsQuery } from '../schemas/tasks.ts';
 import { eventStream } from '../stream.ts';
 import { toEvent } from '../task-detail.ts';
 import { COMMON_FAILURES, json, NOT_FOUND, WITH_KEY } from './responses.ts';
 
-/** Pause between pings, in milliseconds. */
-const PING_MS = 15_000;
-
 /** A task's history, by page and as it happens. */
 export function eventRoutes(app: ApiApp, deps: ApiDeps): void {
-  const { stores, closing, pingIntervalMs = PING_MS } = deps;
+  const { stores, closing, pingIntervalMs } = deps;
 
   app.openapi(
     createRoute({
@@ -34,11 +32,10 @@ export function eventRoutes(app: ApiApp, deps: ApiDeps): void {
       const { items, nextToken } = await stores.events.list(task_id, {
         limit,
         desc: desc === '1' || desc === 'true',
-        ...(after === undefined ? {} : { after }),
-        ...(next_token === undefined ? {} : { nextToken: next_token }),
+        after,
+        nextToken: next_token,
       });
-      const pagination = { next_token: nextToken, has_more: nextToken !== null };
-      return c.json({ data: items.map(toEvent), pagination }, 200);
+      return c.json(pageAnswer(items.map(toEvent), nextToken), 200);
     },
   );
 

@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { ACTIVE_STATUSES } from '../../task/status.ts';
+import { maySee } from '../access.ts';
 import { hasScope } from '../api-keys.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiApp } from '../env.ts';
@@ -16,7 +17,7 @@ const RUNNER_LEASES = 'runner/';
 
 /** What runs where, what waits, and what waits for a person. */
 export function fleetRoutes(app: ApiApp, deps: ApiDeps): void {
-  const { stores, settings, now, computes = [{ type: 'local', maxSessions: null }] } = deps;
+  const { stores, settings, now, computes } = deps;
 
   app.openapi(
     createRoute({
@@ -31,15 +32,14 @@ export function fleetRoutes(app: ApiApp, deps: ApiDeps): void {
     }),
     async (c) => {
       const principal = c.get('principal');
-      const admin = hasScope(principal, 'admin');
       const [active, queued, leases] = await Promise.all([
         stores.tasks.listByStatus(ACTIVE_STATUSES, LIMIT),
         stores.tasks.listByStatus(['QUEUED'], LIMIT),
-        admin ? stores.leases.list('') : [],
+        hasScope(principal, 'admin') ? stores.leases.list('') : [],
       ]);
       const data: Fleet = {
         sessions: active
-          .filter((task) => admin || task.user_id === principal.userId)
+          .filter((task) => maySee(principal, task.user_id))
           .flatMap(({ session, ...task }) =>
             session === null
               ? []

@@ -6,6 +6,7 @@ import type { ApiApp } from '../env.ts';
 import { jsonBody } from '../middleware/body.ts';
 import { requires } from '../middleware/requires.ts';
 import { onboard } from '../onboard.ts';
+import { pageAnswer } from '../paging.ts';
 import { dataOf, pageOf, pageQuery } from '../schemas/envelope.ts';
 import { putRepoSchema, repoDetailSchema, repoParams } from '../schemas/repos.ts';
 import { BODY_FAILURES, COMMON_FAILURES, json, NOT_FOUND, UNPROCESSABLE, WITH_KEY } from './responses.ts';
@@ -38,12 +39,8 @@ export function repoRoutes(app: ApiApp, deps: ApiDeps): void {
     }),
     async (c) => {
       const { limit, next_token } = c.req.valid('query');
-      const { items, nextToken } = await stores.repos.list({
-        limit,
-        ...(next_token === undefined ? {} : { nextToken: next_token }),
-      });
-      const pagination = { next_token: nextToken, has_more: nextToken !== null };
-      return c.json({ data: items.filter(({ status }) => status === 'active'), pagination }, 200);
+      const { items, nextToken } = await stores.repos.list({ limit, nextToken: next_token });
+      return c.json(pageAnswer(items, nextToken), 200);
     },
   );
 

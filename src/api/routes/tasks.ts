@@ -1,10 +1,10 @@
 import { createRoute } from '@hono/zod-openapi';
-import { visibleTask } from '../access.ts';
-import { hasScope } from '../api-keys.ts';
+import { ownerSeenBy, visibleTask } from '../access.ts';
 import { cancelTask } from '../cancel.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiApp } from '../env.ts';
 import { requires } from '../middleware/requires.ts';
+import { pageAnswer } from '../paging.ts';
 import { dataOf, pageOf, taskParams } from '../schemas/envelope.ts';
 import {
   cancelledSchema,
@@ -37,16 +37,14 @@ export function taskRoutes(app: ApiApp, deps: ApiDeps): void {
     }),
     async (c) => {
       const { limit, next_token, status, repo } = c.req.valid('query');
-      const principal = c.get('principal');
       const { items, nextToken } = await stores.tasks.list({
+        userId: ownerSeenBy(c.get('principal')),
+        statuses: status,
+        repo: repo === undefined ? undefined : (await deps.resolveRepo(repo)).repo,
         limit,
-        ...(hasScope(principal, 'admin') ? {} : { userId: principal.userId }),
-        ...(status === undefined ? {} : { statuses: status }),
-        ...(repo === undefined ? {} : { repo }),
-        ...(next_token === undefined ? {} : { nextToken: next_token }),
+        nextToken: next_token,
       });
-      const pagination = { next_token: nextToken, has_more: nextToken !== null };
-      return c.json({ data: items.map(toSummary), pagination }, 200);
+      return c.json(pageAnswer(items.map(toSummary), nextToken), 200);
     },
   );
 

@@ -2,6 +2,7 @@ import { BgAgentError } from '../../task/errors.ts';
 import { isTerminal } from '../../task/status.ts';
 import type { Task } from '../../task/task.ts';
 import type { ApiDeps } from '../deps.ts';
+import { bearerToken } from '../middleware/bearer.ts';
 
 /** What a runner's request may act on. */
 export interface RunnerClaim {
@@ -15,7 +16,7 @@ export async function claimOf(
   taskId: string,
   authorization: string | undefined,
 ): Promise<RunnerClaim> {
-  const [, token] = /^Bearer +(\S+)$/i.exec(authorization ?? '') ?? [];
+  const token = bearerToken(authorization);
   if (token === undefined)
     throw new BgAgentError('UNAUTHORIZED', 'send the task token as `Authorization: Bearer`');
   const claim = await taskTokens.verify(token);

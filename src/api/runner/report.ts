@@ -13,43 +13,70 @@ const HEARTBEAT_WRITE_MS = 10_000;
 /** Characters of an event's metadata as JSON. */
 const METADATA_LIMIT = 8_192;
 
-/** The outcome's own event has this number, so that a repeated report doesn't tell it twice. */
-const OUTCOME_SEQ = Number.MAX_SAFE_INTEGER;
-
 type ReportedEvent = ReportRequest['events'][number];
 type AcceptedEvent = { seq: number; event: NewEvent; timestamp: string };
 
-/** Takes in a report; safe to repeat. An outcome is durable, and the workflow told of it, when this returns. */
+/**
+ * Takes in a report; safe to repeat. An outcome is durable, and the workflow told of it, when this returns: a runner whose
+ * answer was lost sends it again, also after the task's end.
+ */
 export async function takeReport(
   deps: ApiDeps,
   claim: RunnerClaim,
   report: ReportRequest,
 ): Promise<ReportReply> {
   requireSameAttempt(claim, report);
-  const { stores, driver, log } = deps;
   const { task, attempt } = claim;
-  if (isTerminal(task.status) && report.outcome && (await stores.outcomes.get(task.task_id, attempt)))
-    return { cancel_requested: false, nudges: [] };
-  requireLive(claim);
+  const { outcome } = report;
+  const known =
+    outcome !== null &&
+    isTerminal(task.status) &&
+    (await deps.stores.outcomes.get(task.task_id, attempt)) !== undefined;
+  if (!known) requireLive(claim);
   await requireHolder(deps, claim, report.runner_id);
 
   const events = report.events.flatMap((event) => accepted(event, deps, claim));
-  if (report.outcome) events.push(outcomeEvent(report.outcome, deps.now()));
-  // Begun together, so that they share one flush to disk.
+  // Begun together, so that they share one flush to disk, and in this order: the outcome's event is the last.
   await Promise.all([
-    events.length > 0 ? stores.events.appendReported(task.task_id, attempt, events) : undefined,
-    report.outcome ? stores.outcomes.put(task.task_id, attempt, report.outcome) : noteHeartbeat(deps, claim),
-    report.outcome?.diff ? deps.blobs.put(diffKey(task.task_id, attempt), report.outcome.diff) : undefined,
+    events.length > 0 ? appendEvents(deps, claim, events, outcome !== null) : undefined,
+    outcome ? keepOutcome(deps, claim, outcome) : noteHeartbeat(deps, claim),
     report.log ? appendLog(deps, claim, report.log) : undefined,
   ]);
-  if (report.outcome) {
-    log.info(
-      { event: 'api.outcome.reported', task_id: task.task_id, attempt, result: report.outcome.result },
-      'a runner reported its outcome',
-    );
-    await driver.wake(task.task_id);
-  }
+  if (outcome && !known) await deps.driver.wake(task.task_id);
   return { cancel_requested: task.cancel_requested_at !== null, nudges: [] };
+}
+
+async function appendEvents(
+  { stores }: ApiDeps,
+  { task, attempt }: RunnerClaim,
+  events: readonly AcceptedEvent[],
+  withOutcome: boolean,
+): Promise<void> {
+  try {
+    await stores.events.appendReported(task.task_id, attempt, events);
+  } catch (error) {
+    // What comes with an outcome is judged by the outcome: a repeated one is fine after the end, and brings nothing new.
+    if (!(withOutcome && codeOf(error) === 'TASK_ALREADY_TERMINAL')) throw error;
+  }
+}
+
+/** The outcome with its event, and the diff beside it: only the diff is large. */
+async function keepOutcome(
+  { stores, blobs, log }: ApiDeps,
+  { task, attempt }: RunnerClaim,
+  { diff, ...outcome }: OutcomeReport,
+): Promise<void> {
+  const { result, head_sha } = outcome;
+  const [{ first }] = await Promise.all([
+    stores.outcomes.put(task.task_id, attempt, { ...outcome, diff: null }, [
+      { type: 'outcome_reported', metadata: { result, head_sha } },
+    ]),
+    diff ? blobs.put(diffKey(task.task_id, attempt), diff) : undefined,
+  ]);
+  log.info(
+    { event: 'api.outcome.reported', task_id: task.task_id, attempt, result, repeated: !first },
+    'a runner reported its outcome',
+  );
 }
 
 /** Only the process that began the attempt may report for it. */
@@ -92,12 +119,6 @@ function accepted(reported: ReportedEvent, { log, now }: ApiDeps, { task }: Runn
     },
   ];
 }
-
-const outcomeEvent = ({ result, head_sha }: OutcomeReport, at: number): AcceptedEvent => ({
-  seq: OUTCOME_SEQ,
-  event: { type: 'outcome_reported', metadata: { result, head_sha } },
-  timestamp: new Date(at).toISOString(),
-});
 
 async function noteHeartbeat(
   { stores, settings, now }: ApiDeps,

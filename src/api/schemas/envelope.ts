@@ -15,22 +15,24 @@ export const pageOf = <T extends z.ZodType>(schema: T) =>
     pagination: z.object({ next_token: z.string().nullable(), has_more: z.boolean() }),
   });
 
+const CONTROL = /(?![\t\n\r])\p{Cc}/u;
+const LINE_END = /[\t\n\r\u2028\u2029]/;
+
 /** Text that every store and terminal can hold: no lone surrogates, no control characters but line ends and tabs. */
 export const text = (max: number) =>
   z
     .string()
     .max(max, `must have at most ${max.toLocaleString('en')} characters`)
     .refine((value) => value.isWellFormed(), 'must be well-formed Unicode')
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
-    .refine((value) => !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(value), {
-      error: 'must not contain control characters',
-    });
+    .refine((value) => !CONTROL.test(value), 'must not contain control characters');
+
+/** Such text that says something. */
+export const filledText = (max: number) =>
+  text(max).refine((value) => value.trim() !== '', 'must not be empty');
 
 /** One line of such text, not empty. */
 export const line = (max: number) =>
-  text(max)
-    .refine((value) => !/[\r\n\t]/.test(value), 'must be a single line')
-    .refine((value) => value.trim() !== '', 'must not be empty');
+  filledText(max).refine((value) => !LINE_END.test(value), 'must be a single line');
 
 /** An object that names the fields it allows when it meets another. */
 export const strict = <T extends z.core.$ZodLooseShape>(shape: T) =>

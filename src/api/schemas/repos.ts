@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { repoConfigSchema } from '../../task/repo.ts';
-import { line, strict, text } from './envelope.ts';
+import { filledText, line, strict, text } from './envelope.ts';
 
 const shape = repoConfigSchema.shape;
 
@@ -10,7 +10,7 @@ export type RepoDetail = z.infer<typeof repoDetailSchema>;
 export const repoParams = z.object({ repo: line(1_000) });
 
 /** A command line for `sh -c`. */
-const command = text(4_000).nullable().optional();
+const command = filledText(4_000).nullable().optional();
 
 /** Fields left out keep their value, or get the default when the repository is new; null means the platform's default. */
 export const putRepoSchema = strict({

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BgAgentError, messageOf } from '../../task/errors.ts';
+import type { Log } from '../../task/log.ts';
 import { executionName, type Session } from '../../task/task.ts';
 import type { ComputeEvents, ComputeStrategy, SessionSpec, SessionState, StartResult } from '../strategy.ts';
 import {
@@ -30,7 +31,7 @@ export interface LocalComputeOptions {
   /** Sessions at once. */
   capacity: number;
   events: ComputeEvents;
-  log: { warn(fields: Record<string, unknown>, message: string): void };
+  log: Pick<Log, 'warn'>;
 }
 
 /** How often a session that this process did not start itself is looked at, in milliseconds. */

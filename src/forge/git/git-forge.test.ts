@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -97,6 +97,16 @@ describe('the git forge', () => {
       code: 'BRANCH_INVALID',
       message: expect.stringContaining('main'),
     });
+  });
+
+  it('says that git is too old, or not there', async () => {
+    await writeFile(join(folder, 'git'), '#!/bin/sh\necho git version 2.25.1\n', { mode: 0o755 });
+    const old = createGitForge({ environment: { PATH: `${folder}:${process.env.PATH}` } });
+    await expect(old.preflight('/srv/git/hello.git')).rejects.toMatchObject({
+      message: expect.stringContaining('2.31'),
+    });
+    const none = createGitForge({ environment: { PATH: '/nowhere' } });
+    await expect(none.preflight('/srv/git/hello.git')).rejects.toMatchObject({ code: 'REPO_UNREACHABLE' });
   });
 
   it('says which forge is missing for owner/name', async () => {

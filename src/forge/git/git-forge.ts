@@ -16,6 +16,9 @@ export interface GitForgeOptions {
   timeoutMs?: number;
 }
 
+/** 2.31, which reads GIT_CONFIG_COUNT. */
+const OLDEST_GIT = 2_031;
+
 /** Any git remote: branches are pushed, there are no pull requests. */
 export function createGitForge({
   environment,
@@ -23,6 +26,22 @@ export function createGitForge({
   timeoutMs = 30_000,
 }: GitForgeOptions): Forge {
   const git = createGit({ environment: environment ?? {} });
+
+  let checked: Promise<void> | undefined;
+  /** Older ones know nothing of settings in the environment, which keep everything safe. */
+  const checkVersion = (): Promise<void> => {
+    checked ??= git.text(['version']).then(
+      (text) => {
+        const [, major = '0', minor = '0'] = /(\d+)\.(\d+)/.exec(text) ?? [];
+        if (Number(major) * 1_000 + Number(minor) < OLDEST_GIT)
+          throw new BgAgentError('REPO_UNREACHABLE', `git 2.31 or newer is needed; this is ${text}`);
+      },
+      (error: unknown) => {
+        throw gitFailure(error, 'REPO_UNREACHABLE', 'git does not run here');
+      },
+    );
+    return checked;
+  };
 
   const optionsFor = async (remote: Remote): Promise<GitRun> => ({
     timeoutMs,
@@ -76,6 +95,7 @@ export function createGitForge({
 
     async preflight(repo) {
       const remote = gitRemote(repo);
+      await checkVersion();
       const [start, push] = await Promise.allSettled([startOf(remote), checkPushRight(remote)]);
       // Not being there is the better reason of the two.
       if (start.status === 'rejected') throw start.reason;

@@ -122,6 +122,8 @@ const SETTINGS: readonly (readonly [string, string])[] = [
   ['core.protectHFS', 'true'],
   ['core.protectNTFS', 'true'],
   ['core.quotePath', 'false'],
+  // As many as there are cores, for work trees of more than a hundred files.
+  ['checkout.workers', '0'],
   ['core.bigFileThreshold', '64m'],
   ['advice.detachedHead', 'false'],
   ['http.followRedirects', 'initial'],

@@ -33,7 +33,11 @@ async function pidNamespace(path: string): Promise<readonly string[] | undefined
 
 const endsWell = (program: string, args: readonly string[], path: string): Promise<boolean> =>
   new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: 'ignore', env: { PATH: path }, timeout: 2_000 });
+    const child = spawn(program, args, {
+      stdio: 'ignore',
+      env: { PATH: path },
+      signal: AbortSignal.timeout(2_000),
+    });
     child.once('error', () => resolve(false));
     child.once('exit', (code) => resolve(code === 0));
   });

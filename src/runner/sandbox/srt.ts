@@ -25,7 +25,8 @@ export async function createSrtSandbox(policy: SandboxPolicy): Promise<Sandbox> 
     async wrap({ commandLine, environment }: SandboxedCommand): Promise<Launch> {
       return {
         file: '/bin/sh',
-        args: ['-c', library.wrapped],
+        // In place of the shell: bubblewrap dies with its parent, which must be this process.
+        args: ['-c', `exec ${library.wrapped}`],
         environment: { ...environment, [COMMAND_LINE]: commandLine },
       };
     },

@@ -18,6 +18,7 @@ export function createCallbacks({
   limits,
   now,
   parked,
+  onError,
 }: {
   live: LiveExecutions;
   table: ExecutionTable;
@@ -25,6 +26,7 @@ export function createCallbacks({
   limits: RuntimeLimits;
   now: () => number;
   parked: (wakeAt: number | null) => void;
+  onError: (error: Error) => void;
 }): Callbacks {
   /** The execution and the operation that the id names, if it still waits. */
   function open(callbackId: string): [LiveExecution, string] {
@@ -40,7 +42,7 @@ export function createCallbacks({
       throw notFound();
     }
     const due = moves.bringUpToDate(execution);
-    if (due.length > 0) void moves.resume(execution, due);
+    if (due.length > 0) moves.resume(execution, due).catch(onError);
     if (execution.state.operations.get(address.operationId)?.Status !== 'STARTED') {
       live.release(execution);
       throw closed();

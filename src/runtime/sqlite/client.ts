@@ -50,17 +50,19 @@ export function createExecutionClient(options: ClientOptions): DurableExecutionC
   function apply(execution: LiveExecution, updates: readonly OperationUpdate[]): Promise<void> {
     const { row, state, untold } = execution;
     // True whatever becomes of the updates.
-    execution.unsaved.push(...moves.bringUpToDate(execution));
+    const due = moves.bringUpToDate(execution);
+    if (due.length > 0) execution.unsaved.push(...due);
     validateUpdates(updates, state.operations, limits);
     const at = now();
     const entries: LogEntry[] = [];
     const children: ExecutionRow[] = [];
     let end: OperationUpdate | undefined;
+    let added = 0;
     for (const update of updates) {
+      added += update.Payload?.length ?? 0;
       if (update.Type === 'EXECUTION') end = update;
       else addEntries(entries, options, row, update, at, children);
     }
-    const added = updates.reduce((size, { Payload }) => size + (Payload?.length ?? 0), 0);
     if (execution.logSize + added > limits.historyBytes) {
       throw new BgAgentError(
         'HISTORY_LIMIT_EXCEEDED',
@@ -153,19 +155,18 @@ function addEntries(
 ): void {
   const entry: UpdateEntry = { kind: 'update', at, update };
   const operationId = update.Id ?? '';
-  const after = (seconds: number | undefined): number => at + (seconds ?? 0) * 1_000;
-  if (update.Action === 'RETRY') entry.dueAt = after(update.StepOptions?.NextAttemptDelaySeconds);
+  if (update.Action === 'RETRY') entry.dueAt = later(at, update.StepOptions?.NextAttemptDelaySeconds);
   entries.push(entry);
   if (update.Action !== 'START') return;
   switch (update.Type) {
     case 'WAIT':
-      entry.dueAt = after(update.WaitOptions?.WaitSeconds);
+      entry.dueAt = later(at, update.WaitOptions?.WaitSeconds);
       break;
     case 'CALLBACK': {
       const { TimeoutSeconds, HeartbeatTimeoutSeconds } = update.CallbackOptions ?? {};
       entry.callbackId = encodeCallbackId({ executionId: row.id, operationId }, newId());
-      if (TimeoutSeconds !== undefined) entry.timeoutAt = after(TimeoutSeconds);
-      if (HeartbeatTimeoutSeconds !== undefined) entry.heartbeatAt = after(HeartbeatTimeoutSeconds);
+      if (TimeoutSeconds !== undefined) entry.timeoutAt = later(at, TimeoutSeconds);
+      if (HeartbeatTimeoutSeconds !== undefined) entry.heartbeatAt = later(at, HeartbeatTimeoutSeconds);
       break;
     }
     case 'CHAINED_INVOKE': {
@@ -191,6 +192,8 @@ function addEntries(
     default:
   }
 }
+
+const later = (at: number, seconds: number | undefined): number => at + (seconds ?? 0) * 1_000;
 
 const refusal = (
   scope: 'INVOCATION' | 'EXECUTION',

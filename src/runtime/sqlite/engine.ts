@@ -17,7 +17,7 @@ import { createTrimmer } from './trim.ts';
 
 const RETRY_DELAY_MS = 1_000;
 /** A chained invoke begins, as on Lambda, when its caller has suspended, or after this if the caller is still busy. */
-const CHAINED_START_MS = 100;
+const CHAINED_START_MS = 500;
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 const RESUMED_AT_ONCE = 50;
 
@@ -71,7 +71,7 @@ export function createEngine({
   const moves = createMoves({ live, table, now, drive, ended: whenEnded });
   const sleeper = createSleeper({ table, names: () => [...handlers.keys()], now, wake });
   const client = createExecutionClient({ live, table, moves, limits, now, newId, driveChild, childRow });
-  const callbacks = createCallbacks({ live, table, moves, limits, now, parked: sleeper.parked });
+  const callbacks = createCallbacks({ live, table, moves, limits, now, parked: sleeper.parked, onError });
   const driveOn = createDriver({
     live,
     table,
@@ -146,7 +146,10 @@ export function createEngine({
       if (entries.length > 0) return await moves.resume(execution, entries);
       // A heartbeat has moved what was due.
       const { row, state } = execution;
-      if (!row.parked) return drive(execution);
+      if (!row.parked) {
+        drive(execution);
+        return await execution.written;
+      }
       row.wakeAt = Math.min(state.nextDueAt(), row.timeoutAt ?? Infinity);
       await live.write([execution], [table.park(row.key, Number.isFinite(row.wakeAt) ? row.wakeAt : null)]);
     } catch (error) {

@@ -2,7 +2,7 @@ import { BgAgentError, isErrorCode } from '../../task/errors.ts';
 import type { ExecutionRow } from './executions.ts';
 
 /** What a handler threw, as `result` throws it: `name` and `message` are those of the handler's error. */
-export class ExecutionFailed extends Error {
+class ExecutionFailed extends Error {
   readonly executionId: string;
   /** Whatever the error carried, serialised. */
   readonly data: string | undefined;

@@ -46,8 +46,9 @@ describe('an execution', () => {
   }
 
   it('survives kill -9 at any instant: every step counts once, and every execution ends once', async () => {
-    const executions = 15;
-    for (let kills = 0; kills < 8; kills++) await run(executions, Math.random() * 400);
+    // New ones at each start, so that every kill meets executions at all their stages.
+    const executions = 32;
+    for (let kills = 1; kills <= 8; kills++) await run(4 * kills, Math.random() * 400);
     const results = JSON.parse(await run(executions)) as Record<string, unknown>[];
 
     const names = Array.from({ length: executions }, (_, index) => `work-${index}`);

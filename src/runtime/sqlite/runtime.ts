@@ -13,6 +13,8 @@ import { DEFAULT_LIMITS, type RuntimeLimits } from './limits.ts';
 import { decodeEntries } from './log.ts';
 import { createRetention } from './retention.ts';
 
+export type { DurableRuntime, ExecutionDescription, ExecutionStatus } from '../runtime.ts';
+export type { RuntimeLimits } from './limits.ts';
 export { runtimeMigrations };
 
 export interface SqliteRuntimeOptions {

@@ -24,24 +24,25 @@ export function validateUpdates(
   operations: ReadonlyMap<string, Known>,
   limits: RuntimeLimits,
 ): void {
-  /** What the updates before this one make of their operations. */
-  const changed = new Map<string, Known>();
-  const seen = new Map<string, OperationUpdate>();
   let added = 0;
-  updates.forEach((update, index) => {
+  for (let index = 0; index < updates.length; index++) {
+    const update = updates[index] as OperationUpdate;
     const id = update.Id;
     if (!id) throw invalid('an update has no operation id');
     if (update.Type === 'EXECUTION' && index < updates.length - 1)
       throw invalid('an EXECUTION update must be the last');
+    const before = latest(updates, index, id);
+    const operation = before ? after(before) : operations.get(id);
     checkSizes(update, limits);
-    checkDuplicate(update, seen.get(id));
-    checkParent(update, changed, operations);
-    const operation = changed.get(id) ?? operations.get(id);
+    checkDuplicate(update, before);
+    if (update.ParentId) {
+      const parent = operations.get(update.ParentId) ?? latest(updates, index, update.ParentId);
+      if (parent?.Type !== 'CONTEXT')
+        throw invalid(`the parent of ${named(update)} is not a context of this execution`);
+    }
     checkTransition(update, operation);
     if (!operation && update.Type !== 'EXECUTION') added += 1;
-    seen.set(id, update);
-    changed.set(id, { Type: update.Type, Status: update.Action === 'START' ? 'STARTED' : 'SUCCEEDED' });
-  });
+  }
   if (operations.size + added > limits.operations) {
     throw new BgAgentError(
       'HISTORY_LIMIT_EXCEEDED',
@@ -49,6 +50,17 @@ export function validateUpdates(
     );
   }
 }
+
+/** The latest update of an operation before `index`. Most checkpoints have one or two updates: looking is faster than a map. */
+function latest(updates: readonly OperationUpdate[], index: number, id: string): OperationUpdate | undefined {
+  for (let before = index - 1; before >= 0; before--) if (updates[before]?.Id === id) return updates[before];
+  return undefined;
+}
+
+const after = ({ Type, Action }: OperationUpdate): Known => ({
+  Type,
+  Status: Action === 'START' ? 'STARTED' : 'SUCCEEDED',
+});
 
 function checkSizes(update: OperationUpdate, limits: RuntimeLimits): void {
   if (update.Error !== undefined && Buffer.byteLength(JSON.stringify(update)) > limits.errorBytes) {
@@ -76,17 +88,6 @@ function checkDuplicate(update: OperationUpdate, before: OperationUpdate | undef
     before.Action === 'START' &&
     update.Action !== 'START';
   if (!endsWhatItStarted) throw invalid(`${named(update)} is updated twice in one checkpoint`);
-}
-
-function checkParent(
-  update: OperationUpdate,
-  changed: ReadonlyMap<string, Known>,
-  operations: ReadonlyMap<string, Known>,
-): void {
-  if (!update.ParentId) return;
-  const parent = changed.get(update.ParentId) ?? operations.get(update.ParentId);
-  if (parent?.Type !== 'CONTEXT')
-    throw invalid(`the parent of ${named(update)} is not a context of this execution`);
 }
 
 function checkTransition(update: OperationUpdate, operation: Known | undefined): void {

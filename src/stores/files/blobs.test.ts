@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { blobStoreContract } from '../../../test/contracts/blob-store.contract.ts';
-import type { BlobStore } from '../stores.ts';
+import type { BlobStore } from '../blob-store.ts';
 import { createFileBlobs } from './blobs.ts';
 
 const aFolder = (): string => mkdtempSync(join(tmpdir(), 'bgagent-blobs-'));

@@ -1,7 +1,7 @@
 import { open, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { BgAgentError } from '../../task/errors.ts';
-import type { BlobStore } from '../stores.ts';
+import type { BlobStore } from '../blob-store.ts';
 import { makeFolder, syncFolder, writeAtomically } from './atomic-file.ts';
 import { unlessMissing } from './missing.ts';
 import { createTurns } from './turns.ts';

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { z } from 'zod';
 import { BgAgentError } from '../../task/errors.ts';
-import type { SecretStore } from '../stores.ts';
+import type { SecretStore } from '../secret-store.ts';
 import { writeAtomically } from './atomic-file.ts';
 import { unlessMissing } from './missing.ts';
 import { createTurns } from './turns.ts';

@@ -1,10 +1,10 @@
 import { ConditionFailed } from '../../sqlite/database.ts';
-import { ACTIVE_STATUSES } from '../../task/status.ts';
+import { ACTIVE_STATUSES, LIVE_STATUSES } from '../../task/status.ts';
 import type { Task } from '../../task/task.ts';
-import type { TaskStore } from '../stores.ts';
+import type { TaskStore } from '../task-store.ts';
 import type { StoreParts } from './event-log.ts';
 import { places } from './rows.ts';
-import { LIVE_STATUSES, readTask, taskMoved, taskNotFound } from './task-conditions.ts';
+import { readTask, taskMoved, taskNotFound } from './task-conditions.ts';
 import { changedTask, slotOfMove, updateTask } from './task-moves.ts';
 
 /** How many tasks may be active at once, of one user and of all. */

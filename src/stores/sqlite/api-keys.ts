@@ -1,7 +1,7 @@
 import { ConditionFailed, type Database } from '../../sqlite/database.ts';
 import { BgAgentError } from '../../task/errors.ts';
+import { type ApiKeyRecord, type ApiKeyStore, apiKeyRecordSchema } from '../api-key-store.ts';
 import { pagePosition, pageToken, toPage } from '../page-token.ts';
-import { type ApiKeyRecord, type ApiKeyStore, apiKeyRecordSchema } from '../stores.ts';
 import { recordOf, setFields } from './rows.ts';
 
 /** `last_used_at` is written again when it is this old. */

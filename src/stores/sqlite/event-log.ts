@@ -1,7 +1,7 @@
 import type { Database, Row, Statement, StatementResult } from '../../sqlite/database.ts';
 import { type NewEvent, type TaskEvent, taskEventSchema } from '../../task/events.ts';
 import { createIdSource } from '../../task/ids.ts';
-import type { EventStore } from '../stores.ts';
+import type { EventStore } from '../event-store.ts';
 
 /** What the parts of the stores work with. `now`: milliseconds since 1970. */
 export interface StoreParts {

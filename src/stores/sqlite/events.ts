@@ -1,9 +1,9 @@
 import { ConditionFailed } from '../../sqlite/database.ts';
 import { BgAgentError } from '../../task/errors.ts';
 import { isUlid } from '../../task/ids.ts';
+import type { EventStore } from '../event-store.ts';
 import { checkTerminalEvents } from '../moves.ts';
 import { invalidToken, toPage } from '../page-token.ts';
-import type { EventStore } from '../stores.ts';
 import { type StoreParts, toEvent } from './event-log.ts';
 import { currentAttempt, whyNotCurrent } from './task-conditions.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Row } from '../../sqlite/database.ts';
-import type { Lease, LeaseStore } from '../stores.ts';
+import type { Lease, LeaseStore } from '../lease-store.ts';
 import type { StoreParts } from './event-log.ts';
 
 const rowSchema = z

@@ -1,7 +1,7 @@
 import { ConditionFailed } from '../../sqlite/database.ts';
 import { outcomeReportSchema } from '../../task/protocol.ts';
 import { checkTerminalEvents } from '../moves.ts';
-import type { OutcomeStore } from '../stores.ts';
+import type { OutcomeStore } from '../outcome-store.ts';
 import type { StoreParts } from './event-log.ts';
 import { recordOf } from './rows.ts';
 import { currentAttempt, whyNotCurrent } from './task-conditions.ts';

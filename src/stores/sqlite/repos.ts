@@ -1,7 +1,7 @@
 import type { Database } from '../../sqlite/database.ts';
 import { repoConfigSchema } from '../../task/repo.ts';
 import { pagePosition, pageToken, toPage } from '../page-token.ts';
-import type { RepoStore } from '../stores.ts';
+import type { RepoStore } from '../repo-store.ts';
 import { recordOf } from './rows.ts';
 
 export function createRepoStore({ database }: { database: Database }): RepoStore {
@@ -13,7 +13,7 @@ export function createRepoStore({ database }: { database: Database }): RepoStore
 
     async list({ limit, nextToken }) {
       const rows = database.all(
-        'SELECT doc FROM repos WHERE repo > ? ORDER BY repo LIMIT ?',
+        "SELECT doc FROM repos WHERE repo > ? AND doc ->> 'status' = 'active' ORDER BY repo LIMIT ?",
         pagePosition('repos', nextToken, ''),
         limit + 1,
       );

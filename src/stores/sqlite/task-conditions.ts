@@ -1,12 +1,10 @@
 import type { Database, Statement } from '../../sqlite/database.ts';
 import { BgAgentError } from '../../task/errors.ts';
-import { isTerminal, TASK_STATUSES, type TaskStatus } from '../../task/status.ts';
+import { LIVE_STATUSES } from '../../task/status.ts';
 import { type Task, taskSchema } from '../../task/task.ts';
 import { places, recordOf } from './rows.ts';
 
 /** Conditions on a task inside a unit of writes, and afterwards the words for why one did not hold. */
-
-export const LIVE_STATUSES: readonly TaskStatus[] = TASK_STATUSES.filter((status) => !isTerminal(status));
 
 export function readTask(database: Database, taskId: string): Task | undefined {
   const row = database.get('SELECT doc FROM tasks WHERE task_id = ?', taskId);

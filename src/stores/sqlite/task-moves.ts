@@ -1,12 +1,12 @@
 import { ConditionFailed, type Statement } from '../../sqlite/database.ts';
 import { BgAgentError } from '../../task/errors.ts';
-import { isTerminal, type TaskStatus } from '../../task/status.ts';
+import { isTerminal, LIVE_STATUSES, type TaskStatus } from '../../task/status.ts';
 import { type Task, taskSchema } from '../../task/task.ts';
 import { checkTerminalEvents, illegalMove, legalOrigins, stampedPatch } from '../moves.ts';
-import type { TaskPatch, TaskStore } from '../stores.ts';
+import type { TaskPatch, TaskStore } from '../task-store.ts';
 import type { StoreParts } from './event-log.ts';
 import { places, recordOf, setFields } from './rows.ts';
-import { LIVE_STATUSES, readTask, taskMoved, taskNotFound } from './task-conditions.ts';
+import { readTask, taskMoved, taskNotFound } from './task-conditions.ts';
 
 type TaskMoves = Pick<TaskStore, 'transition' | 'update'>;
 

@@ -4,7 +4,7 @@ import { TASK_STATUSES, type TaskStatus } from '../../task/status.ts';
 import { type Task, taskSchema } from '../../task/task.ts';
 import { checkTerminalEvents } from '../moves.ts';
 import { pagePosition, pageToken, toPage } from '../page-token.ts';
-import type { TaskStore } from '../stores.ts';
+import type { TaskStore } from '../task-store.ts';
 import type { StoreParts } from './event-log.ts';
 import { places, recordOf } from './rows.ts';
 import { readTask } from './task-conditions.ts';

@@ -1,5 +1,5 @@
 import type { Database } from '../../sqlite/database.ts';
-import type { WakeupStore } from '../stores.ts';
+import type { WakeupStore } from '../wakeup-store.ts';
 
 export function createWakeupStore({ database }: { database: Database }): WakeupStore {
   /** A signal on its way may be missed here: it stays, and wakes the task once more. */

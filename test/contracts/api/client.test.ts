@@ -19,19 +19,6 @@ afterAll(() => platform.close());
 const REPO = '/srv/git/hello.git';
 const submit = () => client.createTask({ repo: REPO, task_description: 'Add a greeting' });
 
-const FAILURE = {
-  error_code: 'X',
-  error_message: '',
-  remedy: '',
-  retryable: false,
-  partial: false,
-  branch_name: null,
-};
-const end = (taskId: string) =>
-  platform.deps.stores.tasks.transition(taskId, { from: 'SUBMITTED', to: 'FAILED' }, [
-    { type: 'task_failed', metadata: FAILURE },
-  ]);
-
 const tell = (taskId: string, turn: number) =>
   platform.deps.stores.events.appendReported(taskId, 1, [
     {
@@ -73,7 +60,7 @@ describe('the client', () => {
       task_id: task.task_id,
       status: 'SUBMITTED',
     });
-    await end(task.task_id);
+    await platform.end(task.task_id);
     expect(await client.retryTask(task.task_id)).toMatchObject({ retry_of: task.task_id });
     expect(await client.listPending()).toEqual([]);
   });
@@ -227,7 +214,7 @@ describe('following a task', () => {
     const seen = await follow(
       client,
       task.task_id,
-      (turn) => void (turn === 1 ? tell(task.task_id, 2) : end(task.task_id)),
+      (turn) => void (turn === 1 ? tell(task.task_id, 2) : platform.end(task.task_id)),
     );
     expect(seen).toEqual(['task_created', 1, 2, 'task_failed']);
   });
@@ -251,7 +238,7 @@ describe('following a task', () => {
     const seen = await follow(
       shaky,
       task.task_id,
-      (turn) => void (turn < 4 ? tell(task.task_id, turn + 1) : end(task.task_id)),
+      (turn) => void (turn < 4 ? tell(task.task_id, turn + 1) : platform.end(task.task_id)),
     );
     expect(seen).toEqual(['task_created', 1, 2, 3, 4, 'task_failed']);
   });
@@ -259,7 +246,7 @@ describe('following a task', () => {
   it('asks for events where streams do not get through', async () => {
     const { task } = await submit();
     await tell(task.task_id, 1);
-    await end(task.task_id);
+    await platform.end(task.task_id);
     const blocked = await via(
       async () => new Response('no streams here', { headers: { 'Content-Type': 'text/html' } }),
     );
@@ -268,7 +255,7 @@ describe('following a task', () => {
 
   it('waits for a platform that restarts', async () => {
     const { task } = await submit();
-    await end(task.task_id);
+    await platform.end(task.task_id);
     const restarting = await via(async (stream) => {
       if (stream < 3)
         throw new TypeError('fetch failed', {
@@ -281,7 +268,7 @@ describe('following a task', () => {
 
   it('ends at once when there is nothing after its cursor any more', async () => {
     const { task } = await submit();
-    await end(task.task_id);
+    await platform.end(task.task_id);
     const { data } = await client.listEvents(task.task_id);
     const rest = [];
     for await (const event of client.streamEvents(task.task_id, { after: data.at(-1)?.event_id ?? '' }))

@@ -1,5 +1,7 @@
 import { createParser } from 'eventsource-parser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventStream } from '../../../src/api/stream.ts';
+import type { EventStore } from '../../../src/stores/event-store.ts';
 import { startTestPlatform, type TestPlatform } from '../../fixtures/api/platform.ts';
 import { request } from '../../fixtures/api/requests.ts';
 
@@ -29,19 +31,6 @@ const tell = (taskId: string, turns: number[]) =>
       timestamp: '2030-01-01T00:00:00.000Z',
     })),
   );
-
-const FAILURE = {
-  error_code: 'X',
-  error_message: '',
-  remedy: '',
-  retryable: false,
-  partial: false,
-  branch_name: null,
-};
-const end = (taskId: string) =>
-  platform.deps.stores.tasks.transition(taskId, { from: 'SUBMITTED', to: 'FAILED' }, [
-    { type: 'task_failed', metadata: FAILURE },
-  ]);
 
 interface Message {
   id: string | undefined;
@@ -97,7 +86,7 @@ describe('a stream', () => {
     const { messages } = await follow(taskId, {
       onMessage: ({ data }) => {
         if (data.event_type === 'agent_turn' && data.metadata.turn === 1) void tell(taskId, [2, 3]);
-        if (data.metadata.turn === 3) void end(taskId);
+        if (data.metadata.turn === 3) void platform.end(taskId);
       },
     });
     expect(typesOf(messages)).toEqual([
@@ -114,7 +103,7 @@ describe('a stream', () => {
     const taskId = await submit();
     await tell(taskId, [1, 2]);
     const { messages } = await follow(taskId, { enough: 2 });
-    await end(taskId);
+    await platform.end(taskId);
     const last = messages[1]?.id ?? '';
     const rest = await follow(
       taskId,
@@ -125,7 +114,7 @@ describe('a stream', () => {
 
   it('of an ended task ends at once, also when everything was seen', async () => {
     const taskId = await submit();
-    await end(taskId);
+    await platform.end(taskId);
     const { messages } = await follow(taskId);
     expect(typesOf(messages)).toEqual(['task_created', 'task_failed']);
     const nothing = await follow(taskId, { headers: { 'Last-Event-ID': messages[1]?.id ?? '' } });
@@ -134,7 +123,7 @@ describe('a stream', () => {
 
   it('pings while nothing happens', async () => {
     const taskId = await submit();
-    setTimeout(() => void end(taskId), 150);
+    setTimeout(() => void platform.end(taskId), 150);
     const { comments } = await follow(taskId);
     expect(comments.filter((comment) => comment === 'ping').length).toBeGreaterThan(0);
   });
@@ -147,7 +136,7 @@ describe('a stream', () => {
         taskId,
         Array.from({ length: 30 }, (_, index) => batch * 30 + index),
       );
-    await end(taskId);
+    await platform.end(taskId);
     for (const { messages } of await Promise.all(readers)) {
       expect(messages).toHaveLength(302);
       expect(messages.slice(1, -1).map(({ data }) => data.metadata.turn)).toEqual(
@@ -175,9 +164,83 @@ describe('a stream', () => {
     }
   });
 
-  it('answers HEAD without holding on', async () => {
-    const { status, text } = await request(platform, 'HEAD', `/v1/tasks/${await submit()}/stream`, { key });
-    expect([status, text]).toEqual([200, '']);
+  it('holds on to nothing when nobody reads: after HEAD, a reader who left, the end', async () => {
+    const { events } = platform.deps.stores;
+    const { subscribe } = events;
+    let [begun, open] = [0, 0];
+    const closed = Promise.withResolvers<void>();
+    events.subscribe = (taskId, onAppended) => {
+      const stop = subscribe(taskId, onAppended);
+      begun += 1;
+      open += 1;
+      return () => {
+        stop();
+        open -= 1;
+        if (open === 0 && begun === 2) closed.resolve();
+      };
+    };
+    try {
+      const taskId = await submit();
+      const { status, text } = await request(platform, 'HEAD', `/v1/tasks/${taskId}/stream`, { key });
+      expect([status, text, begun]).toEqual([200, '', 0]);
+      await follow(taskId, { enough: 1 });
+      await platform.end(taskId);
+      await follow(taskId);
+      await closed.promise;
+    } finally {
+      events.subscribe = subscribe;
+    }
+  });
+
+  it('fails with its store, and holds on to nothing then', async () => {
+    const { events, tasks } = platform.deps.stores;
+    let open = 0;
+    const broken: EventStore = {
+      ...events,
+      list: async () => Promise.reject(new Error('disk on fire')),
+      subscribe() {
+        open += 1;
+        return () => {
+          open -= 1;
+        };
+      },
+    };
+    const options = { taskId: await submit(), after: undefined, pingIntervalMs: 1_000 };
+    const reader = eventStream({ stores: { events: broken, tasks }, ...options }).getReader();
+    await reader.read();
+    await expect(reader.read()).rejects.toThrow('disk on fire');
+    expect(open).toBe(0);
+  });
+
+  it('reads on only when its reader does', async () => {
+    const { events, tasks } = platform.deps.stores;
+    const taskId = await submit();
+    await tell(
+      taskId,
+      Array.from({ length: 250 }, (_, turn) => turn),
+    );
+    let pages = 0;
+    const counting: EventStore = {
+      ...events,
+      list: (...query) => {
+        pages += 1;
+        return events.list(...query);
+      },
+    };
+    const stream = eventStream({
+      stores: { events: counting, tasks },
+      taskId,
+      after: undefined,
+      pingIntervalMs: 1_000,
+    });
+    const reader = stream.getReader();
+    await reader.read();
+    expect(pages).toBe(0);
+    await reader.read();
+    // Whatever it would do by itself is done by the time another page has been read.
+    await events.list(taskId, { limit: 100 });
+    expect(pages).toBe(1);
+    await reader.cancel();
   });
 
   it.each([

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TerminalStatus } from '../../../src/task/status.ts';
 import { startTestPlatform, type TestPlatform } from '../../fixtures/api/platform.ts';
 import { request } from '../../fixtures/api/requests.ts';
 
@@ -17,25 +16,6 @@ async function submit(body: object = {}): Promise<string> {
     body: { repo: '/srv/git/hello.git', task_description: 'Add a greeting', ...body },
   });
   return answer.body.data.task_id;
-}
-
-const EVENT = { FAILED: 'task_failed', CANCELLED: 'task_cancelled' } as const;
-
-async function end(
-  taskId: string,
-  status: Extract<TerminalStatus, 'FAILED' | 'CANCELLED'> = 'FAILED',
-): Promise<void> {
-  const metadata = {
-    error_code: 'RUNNER_ERROR',
-    error_message: '',
-    remedy: '',
-    retryable: true,
-    partial: false,
-    branch_name: null,
-  };
-  await platform.deps.stores.tasks.transition(taskId, { from: 'SUBMITTED', to: status }, [
-    { type: EVENT[status], metadata },
-  ]);
 }
 
 const cancel = (taskId: string) => request(platform, 'DELETE', `/v1/tasks/${taskId}`, { key });
@@ -59,12 +39,7 @@ describe('cancel (O6)', () => {
         key: own,
         body: { repo: '/srv/git/hello.git', task_description: 'Add a greeting' },
       });
-      slow.deps.driver.wake = async (taskId) => {
-        const metadata = { error_code: 'CANCELLED_BY_USER', error_message: '', remedy: '', retryable: false };
-        await slow.deps.stores.tasks.transition(taskId, { from: 'SUBMITTED', to: 'CANCELLED' }, [
-          { type: 'task_cancelled', metadata: { ...metadata, partial: false, branch_name: null } },
-        ]);
-      };
+      slow.deps.driver.wake = async (taskId) => void (await slow.end(taskId, 'CANCELLED'));
       const answer = await request(slow, 'DELETE', `/v1/tasks/${body.data.task_id}`, { key: own });
       expect(answer.status).toBe(200);
       expect(answer.body.data).toMatchObject({ task_id: body.data.task_id, status: 'CANCELLED' });
@@ -87,7 +62,7 @@ describe('cancel (O6)', () => {
 
   it.each(['FAILED', 'CANCELLED'] as const)('of a task that is %s is a conflict', async (status) => {
     const taskId = await submit();
-    await end(taskId, status);
+    await platform.end(taskId, status);
     const answer = await cancel(taskId);
     expect([answer.status, answer.code]).toEqual([409, 'TASK_ALREADY_TERMINAL']);
     expect(answer.body.error.message).toContain(status);
@@ -97,7 +72,7 @@ describe('cancel (O6)', () => {
 describe('retry', () => {
   it('submits the same inputs once more', async () => {
     const taskId = await submit({ max_turns: 3, max_budget_usd: 2 });
-    await end(taskId);
+    await platform.end(taskId);
     const { status, body } = await request(platform, 'POST', `/v1/tasks/${taskId}/retry`, { key });
     expect(status).toBe(201);
     expect(body.data).toMatchObject({
@@ -120,7 +95,7 @@ describe('retry', () => {
 
   it('is idempotent by key', async () => {
     const taskId = await submit();
-    await end(taskId);
+    await platform.end(taskId);
     const headers = { 'Idempotency-Key': 'retry-once' };
     const first = await request(platform, 'POST', `/v1/tasks/${taskId}/retry`, { key, headers });
     const again = await request(platform, 'POST', `/v1/tasks/${taskId}/retry`, { key, headers });
@@ -131,7 +106,7 @@ describe('retry', () => {
   it('is refused when the repository was removed meanwhile, but for a repeat by key', async () => {
     const repo = '/srv/git/gone.git';
     const taskId = await submit({ repo });
-    await end(taskId);
+    await platform.end(taskId);
     const again = (headers: Record<string, string> = {}) =>
       request(platform, 'POST', `/v1/tasks/${taskId}/retry`, { key, headers });
     const first = await again({ 'Idempotency-Key': 'before-removal' });

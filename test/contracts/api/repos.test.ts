@@ -83,6 +83,7 @@ describe('a repository', () => {
     [{ compute_type: 'mainframe' }, 'compute_type'],
     [{ agent: 'unheard-of' }, 'agent'],
     [{ max_turns: 501 }, 'max_turns'],
+    [{ agent_command: ' ' }, 'agent_command'],
     [{ egress_allowlist: ['https://example.com/'] }, 'egress_allowlist'],
     [{ egress_allowlist: 'example.com' }, 'egress_allowlist'],
     [{ token_secret: '../../etc/passwd; id' }, 'token_secret'],

@@ -240,29 +240,72 @@ describe('report', () => {
     );
   });
 
+  it('with an outcome that was stored but not answered wakes the workflow, and tells nothing twice', async () => {
+    const { task, token } = await running();
+    // All that a platform did before it crashed.
+    await platform.deps.stores.outcomes.put(task.task_id, 1, anOutcome(), [
+      { type: 'outcome_reported', metadata: { result: 'changes', head_sha: HEAD } },
+    ]);
+    const { status } = await call(token, task, 'POST', 'report', aReport({ outcome: anOutcome() }));
+    expect([status, platform.woken.includes(task.task_id)]).toEqual([200, true]);
+    expect((await eventsOf(task)).map(({ event_type }) => event_type)).toEqual([
+      'task_created',
+      'outcome_reported',
+    ]);
+  });
+
   it('with the outcome is still answered well after the end, so that a runner whose answer was lost stops', async () => {
     const { task, token } = await running();
-    const report = aReport({ outcome: anOutcome() });
-    await call(token, task, 'POST', 'report', report);
-    await platform.deps.stores.tasks.transition(task.task_id, { from: 'RUNNING', to: 'FAILED' }, [
-      {
-        type: 'task_failed',
-        metadata: {
-          error_code: 'X',
-          error_message: '',
-          remedy: '',
-          retryable: false,
-          partial: false,
-          branch_name: null,
-        },
-      },
-    ]);
+    const report = aReport({ events: [anEvent(0)], outcome: anOutcome({ diff: '+late\n' }) });
+    // A platform that crashed had no time for the diff.
+    await platform.deps.stores.outcomes.put(task.task_id, 1, anOutcome());
+    await platform.end(task.task_id);
     const repeated = await call(token, task, 'POST', 'report', report);
     expect([repeated.status, repeated.body.data]).toEqual([200, { cancel_requested: false, nudges: [] }]);
+    expect(platform.woken).not.toContain(task.task_id);
+    const diff = await request(platform, 'GET', `/v1/tasks/${task.task_id}/diff`, { key: user });
+    expect(diff.text).toBe('+late\n');
     const other = await call(token, task, 'POST', 'report', aReport({ events: [anEvent(9)] }));
     expect([other.status, other.code]).toEqual([409, 'TASK_ALREADY_TERMINAL']);
     const payload = await call(token, task, 'GET', 'payload');
     expect([payload.status, payload.code]).toEqual([409, 'TASK_ALREADY_TERMINAL']);
+  });
+
+  it('with the outcome is answered by what is stored when the task ends meanwhile', async () => {
+    const { leases, outcomes } = platform.deps.stores;
+    const { get } = leases;
+    try {
+      for (const [stored, answer] of [
+        [true, 200],
+        [false, 409],
+      ] as const) {
+        const { task, token } = await running();
+        if (stored) await outcomes.put(task.task_id, 1, anOutcome());
+        // The last look at the stores before the report is written.
+        leases.get = async (name) => {
+          await platform.end(task.task_id);
+          return get(name);
+        };
+        const report = aReport({ events: [anEvent(0)], outcome: anOutcome() });
+        expect((await call(token, task, 'POST', 'report', report)).status).toBe(answer);
+        expect((await eventsOf(task)).map(({ event_type }) => event_type)).toEqual([
+          'task_created',
+          'task_failed',
+        ]);
+      }
+    } finally {
+      leases.get = get;
+    }
+  });
+
+  it('with an outcome nobody knows of is refused after the end', async () => {
+    const { task, token } = await running();
+    await platform.end(task.task_id);
+    const report = aReport({ outcome: anOutcome({ diff: '+late\n' }) });
+    const { status, code } = await call(token, task, 'POST', 'report', report);
+    expect([status, code]).toEqual([409, 'TASK_ALREADY_TERMINAL']);
+    const diff = await request(platform, 'GET', `/v1/tasks/${task.task_id}/diff`, { key: user });
+    expect(diff.status).toBe(404);
   });
 
   it('takes a diff of a megabyte, and refuses a body that no runner sends', async () => {

@@ -78,7 +78,9 @@ describe('submit', () => {
     [{ max_budget_usd: '5' }, 'max_budget_usd'],
     [{ task_description: 'x'.repeat(10_001) }, 'task_description'],
     [{ task_description: 'null \u0000 byte' }, 'task_description'],
+    [{ task_description: 'C1 \u009b2J' }, 'task_description'],
     [{ task_description: '  ' }, 'task_description'],
+    [{ model_id: 'two\u2028lines' }, 'model_id'],
     [{ task_description: null }, 'task_description'],
     [{ workflow_ref: 'coding/unknown-v1' }, 'workflow_ref'],
     [{ workflow_ref: 'coding/new-task-v1@9' }, 'workflow_ref'],
@@ -261,6 +263,10 @@ describe('list', () => {
       },
     );
     expect(some.body.data.map((task: { repo: string }) => task.repo)).toEqual(['/srv/git/a.git']);
+    const spelt = await request(platform, 'GET', '/v1/tasks?repo=file%3A%2F%2F%2Fsrv%2Fgit%2Fa.git%2F', {
+      key: own,
+    });
+    expect(spelt.body.data).toEqual(some.body.data);
     const none = await request(platform, 'GET', '/v1/tasks?status=FAILED', { key: own });
     expect(none.body).toEqual({ data: [], pagination: { next_token: null, has_more: false } });
   });
@@ -272,6 +278,7 @@ describe('list', () => {
     'limit=1&limit=2',
     'status=NOPE',
     'status=',
+    'repo=..%2Fhello',
     'next_token=garbage',
     'next_token=',
   ])('refuses ?%s naming the parameter', async (query) => {

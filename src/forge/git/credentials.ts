@@ -1,0 +1,35 @@
+import type { RepoStore } from '../../stores/repo-store.ts';
+import type { SecretStore } from '../../stores/secret-store.ts';
+import { BgAgentError } from '../../task/errors.ts';
+import type { GitCredentials } from './git.ts';
+
+/** Hosts take a token with any user name; this is the one that GitHub documents. */
+const TOKEN_USER = 'x-access-token';
+
+/**
+ * What a repository's `token_secret` names: a token, or `user:password`. Null when the repository names none. Throws
+ * REPO_UNREACHABLE when it names one that isn't there.
+ */
+export function createRepoCredentials({
+  repos,
+  secrets,
+}: {
+  repos: Pick<RepoStore, 'get'>;
+  secrets: Pick<SecretStore, 'get'>;
+}): (repo: string) => Promise<GitCredentials | null> {
+  return async (repo) => {
+    const name = (await repos.get(repo))?.token_secret ?? null;
+    if (name === null) return null;
+    const value = (await secrets.get(name))?.trim();
+    if (value === undefined || value === '')
+      throw new BgAgentError(
+        'REPO_UNREACHABLE',
+        `the secret ${name}, which token_secret of ${repo} names, is not set`,
+        { field: 'token_secret' },
+      );
+    const colon = value.indexOf(':');
+    return colon === -1
+      ? { username: TOKEN_USER, password: value }
+      : { username: value.slice(0, colon), password: value.slice(colon + 1) };
+  };
+}
