@@ -1,4 +1,3 @@
-import { PassThrough } from 'node:stream';
 import type { ErrorCode } from '../task/errors.ts';
 import type { AgentInput, AgentModel, AgentResult, CodingAgent } from './agents/agent.ts';
 import type { Exchange } from './exchange.ts';
@@ -80,15 +79,13 @@ export async function runAgent(
 
 /** Where what the agent tells ends up: events with short previews, and the log; both without secrets. */
 function whatItSays({ reporter, output, redact }: WorkInput): Pick<AgentInput, 'onEvent' | 'print'> {
-  const printed = new PassThrough();
-  output.read(printed);
   return {
     onEvent: (type, metadata) =>
       reporter.event(
         type,
         tidied(metadata, (text) => preview(redact(text))),
       ),
-    print: (text) => void printed.write(text),
+    print: (text) => output.print(text),
   };
 }
 

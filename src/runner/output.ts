@@ -5,6 +5,8 @@ import type { Redactor } from './redact.ts';
 export interface OutputLog {
   /** Reads a stream to its end. Past the limit bytes are only counted. */
   read(stream: Readable): void;
+  /** A text that is whole, of an agent that says what it does; within the limit as well. */
+  print(text: string): void;
   /** A line of the runner's own. */
   note(text: string): void;
   /** Gives out what was held back. To be called between programs. */
@@ -67,6 +69,15 @@ export function createOutputLog({ redactor, maxBytes, now, append, sample }: Out
         left += chunk.length - part.length;
         take(redaction.push(decoder.decode(part, { stream: true })));
       });
+    },
+    print(text) {
+      const bytes = Buffer.byteLength(text);
+      if (kept + bytes > maxBytes) {
+        left += bytes;
+        return;
+      }
+      kept += bytes;
+      append(redactor.text(text));
     },
     note(text) {
       append(redactor.text(`[bgagent] ${text}`));

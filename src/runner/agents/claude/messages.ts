@@ -78,6 +78,8 @@ export function createMessageReader(transcript: Transcript): MessageReader {
   }
 
   function user({ message }: Extract<Message, { type: 'user' }>): void {
+    // Whatever comes after an answer of tools is a new call, even where a provider gives all its answers one id.
+    messageId = '';
     if (typeof message.content === 'string') return;
     for (const part of message.content) {
       const result = part.type === 'tool_result' ? toolResult.safeParse(part).data : undefined;
