@@ -4,7 +4,7 @@ import { BgAgentError } from '../../task/errors.ts';
 import { openAnswer } from './answer.ts';
 import { runCall } from './call.ts';
 import { createLedger } from './ledger.ts';
-import { passError, passOn } from './pass-on.ts';
+import { createScrub, passError, passOn, type Scrub } from './pass-on.ts';
 import { DEFAULT_PRICES, type ModelPrice, type PriceTable, priceOf } from './prices.ts';
 import { anthropicProtocol } from './protocols/anthropic.ts';
 import { openaiProtocol } from './protocols/openai.ts';
@@ -92,7 +92,9 @@ export interface GatewayLogEntry {
  */
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const { upstream, models, prices = DEFAULT_PRICES, now = Date.now, random = Math.random } = options;
-  const { sleep = wait, log = () => undefined, maxRequestBytes = MAX_REQUEST_BYTES } = options;
+  const { sleep = wait, maxRequestBytes = MAX_REQUEST_BYTES } = options;
+  const scrub = createScrub(() => upstream.secrets());
+  const log = scrubbedLog(options.log, scrub);
   const priced = new Map([models.main, models.small].map((model) => [model, priceFor(model, prices)]));
   const ledger = createLedger(options);
   const key = `bgagent-${randomBytes(24).toString('base64url')}`;
@@ -102,7 +104,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     protocol: upstream.api === 'anthropic' ? anthropicProtocol : openaiProtocol,
     maxRequestBytes,
     log,
-    secrets: () => upstream.secrets(),
+    scrub,
     run({ protocol, asked, request, recipient }) {
       const price = priced.get(asked.model);
       if (!price) throw new BgAgentError('MODEL_NOT_PRICED', `no price for the model ${asked.model}`);
@@ -136,6 +138,18 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     },
   };
 }
+
+/** A provider's own words are logged too, and it may repeat what it was given. */
+const scrubbedLog =
+  (log: GatewayOptions['log'], scrub: Scrub) =>
+  (entry: GatewayLogEntry): void => {
+    const { event, ...details } = entry;
+    const clean = Object.entries(details).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? scrub(Buffer.from(value)).toString('utf8') : value,
+    ]);
+    log?.({ event, ...Object.fromEntries(clean) });
+  };
 
 function priceFor(model: string, prices: PriceTable): ModelPrice {
   const price = priceOf(model, prices);

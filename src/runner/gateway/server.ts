@@ -5,7 +5,7 @@ import { messageOf } from '../../task/errors.ts';
 import type { GatewayLogEntry } from './gateway.ts';
 import { isRecord } from './json.ts';
 import { LimitReached } from './ledger.ts';
-import { createScrub, type Recipient, sendJson } from './pass-on.ts';
+import { type Recipient, type Scrub, sendJson } from './pass-on.ts';
 import type { CallRequest, Protocol } from './protocols/protocol.ts';
 import { NetworkFailure, type UpstreamRequest } from './upstreams/upstream.ts';
 
@@ -17,7 +17,7 @@ export interface ServerOptions {
   protocol: Protocol;
   maxRequestBytes: number;
   log(entry: GatewayLogEntry): void;
-  secrets(): readonly string[];
+  scrub: Scrub;
   /** A call that costs. */
   run(call: ServedCall): Promise<void>;
   /** A question about a call, which is free. */
@@ -94,12 +94,12 @@ async function serve(
   }
 }
 
-function fail(response: ServerResponse, error: unknown, { protocol, log, secrets }: ServerOptions): void {
+function fail(response: ServerResponse, error: unknown, { protocol, log, scrub }: ServerOptions): void {
   if (response.headersSent) {
     response.destroy();
     return;
   }
-  const message = createScrub(secrets)(Buffer.from(messageOf(error))).toString('utf8');
+  const message = scrub(Buffer.from(messageOf(error))).toString('utf8');
   const { status, text, headers = {}, entry } = verdictOn(error, message);
   log(entry);
   sendJson(response, status, protocol.error(status, text), headers);
@@ -141,7 +141,7 @@ async function route(
   signal: AbortSignal,
   options: ServerOptions,
 ): Promise<void> {
-  const { protocol, models, run, count, secrets } = options;
+  const { protocol, models, run, count, scrub } = options;
   const path = (incoming.url ?? '/').split('?')[0] ?? '/';
   const method = incoming.method ?? 'GET';
   // Agents ask whether anybody is there before they have shown a key.
@@ -178,7 +178,7 @@ async function route(
     fields,
     headers: headersOf(incoming, protocol),
   };
-  const recipient: Recipient = { response, signal, scrub: createScrub(secrets) };
+  const recipient: Recipient = { response, signal, scrub };
   await (operation === 'count_tokens' ? count : run)({ protocol, asked, request, recipient });
 }
 
