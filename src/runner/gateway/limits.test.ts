@@ -19,7 +19,7 @@ describe('the budget', () => {
   it('lets the call through that goes over it, and none after it (O3)', async () => {
     const { post, provider, limits, gateway } = await open({ limits: { maxTurns: 100, maxBudgetUsd: 30 } });
     provider.script({ usage: { input: 20, output: 0 } }, { usage: { input: 20, output: 1 } });
-    for (const status of [200, 200, 400, 400])
+    for (const status of [200, 200, 402, 402])
       expect((await post('/v1/messages', message())).status).toBe(status);
     expect(provider.requests).toHaveLength(2);
     expect(gateway.usage().costUsd).toBe(50);
@@ -35,7 +35,7 @@ describe('the budget', () => {
     expect(await answer.json()).toEqual({
       type: 'error',
       error: {
-        type: 'invalid_request_error',
+        type: 'billing_error',
         message:
           'The budget of this task is used up: $31.00 of $30.00. No further model call is possible, and trying again does not help. What is in the work tree is kept.',
       },
@@ -48,7 +48,7 @@ describe('the budget', () => {
     const statuses = await Promise.all(
       [1, 2, 3].map(async () => (await post('/v1/messages', message())).status),
     );
-    expect(statuses.sort()).toEqual([200, 400, 400]);
+    expect(statuses.sort()).toEqual([200, 402, 402]);
     expect(provider.requests).toHaveLength(1);
     expect(gateway.usage().costUsd).toBe(31);
   });
@@ -60,11 +60,24 @@ describe('the budget', () => {
     expect(provider.requests).toHaveLength(3);
   });
 
+  it('makes it wait no longer than until the other’s input is known', async () => {
+    const { post, provider } = await open({ limits: { maxTurns: 100, maxBudgetUsd: 200 } });
+    provider.script({ pieceMs: 25, usage: { input: 5, output: 1 } }, { usage: { input: 5, output: 1 } });
+    const order: string[] = [];
+    const call = async (name: string): Promise<void> => {
+      await (await post('/v1/messages', message({ stream: true, max_tokens: 1 }))).text();
+      order.push(name);
+    };
+    // A hundred bytes might be as many tokens, three dollars each; they turn out to be five.
+    await Promise.all([call('first'), call('second')]);
+    expect(order).toEqual(['second', 'first']);
+  });
+
   it('holds for the small model as well', async () => {
     const { post, provider } = await open({ limits: { maxTurns: 100, maxBudgetUsd: 1 } });
     provider.script({ usage: { input: 1, output: 0 } });
     await post('/v1/messages', message({ model: 'small' }));
-    expect((await post('/v1/messages', message({ model: 'small' }))).status).toBe(400);
+    expect((await post('/v1/messages', message({ model: 'small' }))).status).toBe(402);
   });
 
   it('is never exceeded by more than one call, whatever the prices, the usage and the order (100 scripts)', async () => {
@@ -142,7 +155,7 @@ describe('the turn limit', () => {
     const statuses = await Promise.all(
       [1, 2, 3, 4, 5].map(async () => (await post('/v1/messages', message())).status),
     );
-    expect(statuses.sort()).toEqual([200, 200, 200, 400, 400]);
+    expect(statuses.sort()).toEqual([200, 200, 200, 402, 402]);
     expect((await post('/v1/messages', message({ model: 'small' }))).status).toBe(200);
     const answer = await post('/v1/messages', message());
     expect(await answer.json()).toMatchObject({

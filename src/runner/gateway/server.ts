@@ -112,13 +112,14 @@ interface Verdict {
   entry: GatewayLogEntry;
 }
 
-/** An error that clients don't repeat: neither a rate limit nor a fault of the server. */
+/** Clients don't repeat it then. */
 const FINAL = { 'x-should-retry': 'false' };
 
 function verdictOn(error: unknown, why: string): Verdict {
   if (error instanceof LimitReached)
     return {
-      status: 400,
+      // Claude Code repeats a 400 in other forms, and takes a 403 for a matter of its key.
+      status: 402,
       text: why,
       headers: FINAL,
       entry: { event: 'gateway.limit', reason: error.reason },

@@ -16,6 +16,7 @@ const OWN_TOOLS = /^(?:custom|(?:bash|text_editor|computer|memory|tool_search_to
 const REFUSED_FIELDS = ['mcp_servers', 'container', 'fallbacks'];
 const ERROR_TYPES: Readonly<Record<number, string>> = {
   401: 'authentication_error',
+  402: 'billing_error',
   403: 'permission_error',
   404: 'not_found_error',
   413: 'request_too_large',
