@@ -1,8 +1,7 @@
 import { BgAgentError } from '../task/errors.ts';
 import type { ModelAccess, OutcomeReport } from '../task/protocol.ts';
-import type { AgentModel } from './agents/agent.ts';
+import type { AgentModel, ModelApi } from './agents/agent.ts';
 import { type GatewayLogEntry, openGateway } from './gateway/gateway.ts';
-import type { ModelApi } from './gateway/model-api.ts';
 import { DEFAULT_PRICES, type PriceTable } from './gateway/prices.ts';
 import type { Upstream } from './gateway/upstreams/upstream.ts';
 import type { WorkInput } from './work-input.ts';

@@ -1,7 +1,9 @@
 import type { Readable, Writable } from 'node:stream';
 import type { EventMetadata, EventType } from '../../task/events.ts';
 import type { Payload } from '../../task/protocol.ts';
-import type { ModelApi } from '../gateway/model-api.ts';
+
+/** The two model APIs that agents speak: Anthropic Messages and OpenAI Responses. */
+export type ModelApi = 'anthropic' | 'openai';
 
 /** Something that does the work in a workspace. */
 export interface CodingAgent {

@@ -1,4 +1,4 @@
-import type { ModelApi } from '../model-api.ts';
+import type { ModelApi } from '../../agents/agent.ts';
 import type { Tokens } from '../tokens.ts';
 import type { Operation } from '../upstreams/upstream.ts';
 

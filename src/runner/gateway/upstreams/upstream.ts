@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ModelApi } from '../model-api.ts';
+import type { ModelApi } from '../../agents/agent.ts';
 
 /** A provider of models. Holds the credentials; nothing of them leaves it but in requests to the provider. */
 export interface Upstream {

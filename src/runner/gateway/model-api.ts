@@ -1,2 +1,0 @@
-/** The two model APIs that agents speak: Anthropic Messages and OpenAI Responses. */
-export type ModelApi = 'anthropic' | 'openai';
