@@ -280,6 +280,25 @@ describe('a gateway refuses', () => {
     expect(await sent.then(({ status }) => status).catch(() => 413)).toBe(413);
   });
 
+  it('more at once than there is memory for, until there is again', async () => {
+    const { post, provider } = await open({ maxRequestBytes: 10_000 });
+    const body = message({ system: 'x'.repeat(9_000) });
+    provider.script(...Array.from({ length: 20 }, () => ({ delayMs: 50 })));
+    const answers = await Promise.all(Array.from({ length: 20 }, () => post('/v1/messages', body)));
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused[0]?.headers.get('retry-after')).toBe('1');
+    expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThan(0);
+    expect((await post('/v1/messages', body)).status).toBe(200);
+  });
+
+  it('what is nested deeper than anybody reads', async () => {
+    const { post } = await open();
+    const deep = (depth: number): string => `${'['.repeat(depth)}${']'.repeat(depth)}`;
+    expect((await post('/v1/messages', `{"model":"main","system":${deep(500_000)}}`)).status).toBe(400);
+    expect((await post('/v1/messages', `{"model":"main","messages":${deep(100)}}`)).status).toBe(400);
+  });
+
   it('models that nobody has priced, before it opens', async () => {
     const upstream = createAnthropicUpstream({ credential: async () => ({ kind: 'bearer', value: 'x' }) });
     const opening = openGateway({
