@@ -167,10 +167,9 @@ describe.skipIf(missing)(`claude in a whole run${missing ? ` (skipped: ${missing
   });
 
   it('fails with what the provider said when it refuses', async () => {
-    server.script({
-      status: 400,
-      body: { type: 'error', error: { type: 'invalid_request_error', message: 'No credit.' } },
-    });
+    const refusal = { type: 'error', error: { type: 'invalid_request_error', message: 'No credit.' } };
+    // It tries again with less in the request.
+    server.script(...Array.from({ length: 20 }, () => ({ status: 400, body: refusal })));
     const { outcome } = await world.run(task());
     expect(outcome).toMatchObject({
       result: 'failed',
