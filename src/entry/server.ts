@@ -8,7 +8,6 @@ import type { ComputeStrategy } from '../compute/strategy.ts';
 import type { Settings } from '../config/settings.ts';
 import { createRepoCredentials } from '../forge/git/credentials.ts';
 import { createGitForge } from '../forge/git/git-forge.ts';
-import { resolveRepo } from '../forge/git/remote.ts';
 import type { OrchestratorDeps } from '../orchestrator/dependencies.ts';
 import { startAttempt } from '../orchestrator/driver.ts';
 import { loadPayload } from '../orchestrator/payload.ts';
@@ -28,6 +27,7 @@ import type { Log } from '../task/log.ts';
 import { writePlatformFiles } from './client-key.ts';
 import { listen } from './listen.ts';
 import { modelAccess } from './model-access.ts';
+import { createRepoResolver } from './repo-references.ts';
 import { runnerCommand } from './runner-command.ts';
 import { taskTokenSecret } from './task-token-secret.ts';
 
@@ -144,7 +144,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       taskTokens,
       screen: createRulesScreen(),
       driver: { start: (task) => startAttempt(deps, task), wake: (taskId) => waker.wake(taskId) },
-      resolveRepo,
+      resolveRepo: createRepoResolver(dataDir),
       forgeCredentials: (repo) => forge.credentials(repo),
       modelAccess: (task) => modelAccess(task, { settings, secrets }),
       agents: ['command', 'claude', 'codex'],

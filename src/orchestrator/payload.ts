@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Settings } from '../config/settings.ts';
 import type { BlobStore } from '../stores/blob-store.ts';
+import { payloadKey } from '../task/blob-keys.ts';
 import { BgAgentError } from '../task/errors.ts';
 import type { Payload } from '../task/protocol.ts';
 import type { RepoConfig } from '../task/repo.ts';
 import type { Task } from '../task/task.ts';
 import { buildPrompt, commitTitle } from './prompt.ts';
-
-/** Where a payload is kept until the session fetches it. */
-export const payloadKey = (taskId: string, attempt: number): string => `payloads/${taskId}/${attempt}.json`;
 
 /** A payload whose deadline is not known yet. */
 type StoredPayload = Omit<Payload, 'limits'> & { limits: Omit<Payload['limits'], 'deadline_at'> };

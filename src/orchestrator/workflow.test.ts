@@ -198,6 +198,22 @@ describe('the workflow of a task', () => {
     expect(compute.sessions.size).toBe(0);
   });
 
+  it('removes a task and what it left when its retention is over (T8)', async () => {
+    const { submit, until, report, deps } = await open();
+    const taskId = await submit();
+    await until(taskId, 'RUNNING');
+    await deps.blobs.put(`logs/${taskId}/1`, 'hello');
+    await report(taskId);
+    await until(taskId, 'COMPLETED');
+    await deps.runtime.result(`${taskId}-1`);
+    const later = (days: number) => ({ ...deps, now: () => Date.now() + days * 86_400_000 });
+    await reconcile(later(89));
+    expect(await deps.blobs.get(`logs/${taskId}/1`)).toBeDefined();
+    await reconcile(later(91));
+    expect(await deps.stores.tasks.get(taskId)).toBeUndefined();
+    expect(await deps.blobs.get(`logs/${taskId}/1`)).toBeUndefined();
+  });
+
   it('stops sessions that belong to no live task (K3)', async () => {
     const { until } = await open();
     const orphan = newId();

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createProcessTree, type ProcessTree } from '../processes/process-tree.ts';
 import { BgAgentError, messageOf } from '../task/errors.ts';
 import type { AgentIo, AgentProcess, ProcessEnd } from './agents/agent.ts';
-import { createProcessTree, type ProcessTree } from './processes.ts';
 import type { Launch, Sandbox } from './sandbox/sandbox.ts';
 
 export interface LauncherOptions {
@@ -42,12 +42,15 @@ export function createLauncher({ sandbox, workspace, marker, folders, signal, ou
     else if (child.stdout) output(child.stdout);
     // Waited for in the end: it kills whatever works in the work tree, which soon is the runner's own git.
     let killing: Promise<number> = Promise.resolve(0);
+    let over = false;
+    // Once it's over, the next program may be under way, which carries the same mark.
     const kill = (): void => {
-      killing = tree.kill();
+      if (!over) killing = tree.kill();
     };
     signal.addEventListener('abort', kill, { once: true });
     const watch = sandbox.containsProcesses ? undefined : setInterval(() => tree.observe(), OBSERVE_MS);
     const ended = endOf(child).finally(async () => {
+      over = true;
       clearInterval(watch);
       signal.removeEventListener('abort', kill);
       await killing;

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { processIdentity } from '../processes/process.ts';
 import { withLock } from './lock.ts';
-import { processIdentity } from './processes.ts';
 
 describe('the lock of a mirror', () => {
   let folder: string;

@@ -1,7 +1,7 @@
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { isAlive, type ProcessIdentity, processIdentity } from './processes.ts';
+import { isAlive, type ProcessIdentity, processIdentity } from '../processes/process.ts';
 
 const POLL_MS = 25;
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 
@@ -31,6 +32,11 @@ process.exitCode = await runTask({
   now: Date.now,
   clock: () => performance.now(),
   random: Math.random,
+  isWanted: () =>
+    access(file).then(
+      () => true,
+      () => false,
+    ),
   log: (text) => void process.stderr.write(text),
   onTerminate(terminate) {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, terminate);

@@ -20,7 +20,7 @@ describe('the runner’s side of the protocol', () => {
     await fake.close();
   });
 
-  const connect = (fields: { token?: string; runnerId?: string } = {}) =>
+  const connect = (fields: { token?: string; runnerId?: string; isWanted?: () => Promise<boolean> } = {}) =>
     createPlatform({
       bootstrap: {
         task_id: TASK,
@@ -36,8 +36,14 @@ describe('the runner’s side of the protocol', () => {
       random: () => 0,
       signal: patience.signal,
       note: () => undefined,
+      isWanted: fields.isWanted ?? (async () => true),
     });
   const report = { events: [], log: null, outcome: null };
+
+  it('gives up when its session was removed while nobody answered', async () => {
+    await fake.close();
+    await expect(connect({ isWanted: async () => false }).start()).rejects.toThrow(SessionUnwantedError);
+  });
 
   it('starts once, and again after a lost answer, but not in another process', async () => {
     await connect().start();

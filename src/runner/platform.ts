@@ -40,10 +40,12 @@ export interface PlatformOptions {
   /** Ends the patience: a call that waits for the platform rejects with the signal's reason. */
   signal: AbortSignal;
   note(text: string): void;
+  /** False when the session's own folder is gone: whoever removed it wants nothing of this runner. */
+  isWanted(): Promise<boolean>;
 }
 
 const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 2_000;
 
 /** Every call is repeated until the platform answers it: a platform that restarts loses nothing. */
 export function createPlatform({
@@ -53,6 +55,7 @@ export function createPlatform({
   random,
   signal,
   note,
+  isWanted,
 }: PlatformOptions): Platform {
   let baseUrl = bootstrap.api_url;
   const identity = { attempt: bootstrap.attempt, runner_id: runnerId };
@@ -72,6 +75,7 @@ export function createPlatform({
         why = messageOf(error);
       }
       if (failures === 3) note(`the platform does not answer (${why}); trying on\n`);
+      if (!(await isWanted())) throw new SessionUnwantedError('the folder of the session is gone');
       // It rejects only when the signal aborts, but not with its reason.
       await delay(pauseMs(failures, random()), undefined, { signal }).catch(() => signal.throwIfAborted());
       baseUrl = (await currentUrl(bootstrap.api_url_file)) ?? baseUrl;

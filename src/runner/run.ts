@@ -30,6 +30,8 @@ export interface RunOptions {
   log(text: string): void;
   /** Tells the runner to end: SIGTERM and the like. */
   onTerminate(terminate: () => void): void;
+  /** False when the session's own folder is gone. */
+  isWanted(): Promise<boolean>;
 }
 
 /** How long an answer of the platform may take. */
@@ -48,6 +50,7 @@ export async function runTask(options: RunOptions): Promise<number> {
     random: options.random,
     signal: patience.signal,
     note: log,
+    isWanted: options.isWanted,
   });
   let begun = false;
   options.onTerminate(() => {

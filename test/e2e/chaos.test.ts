@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
-import { findSessionProcesses } from '../../src/compute/local/processes.ts';
+import { createProcessTree } from '../../src/processes/process-tree.ts';
 import type { TaskEvent } from '../../src/task/events.ts';
 import type { Task } from '../../src/task/task.ts';
 import { bareRepo, git } from '../fixtures/git-repo.ts';
@@ -150,7 +150,5 @@ async function nothingLeft(dataDir: string, ids: string[]): Promise<void> {
   expect(await readdir(join(dataDir, 'sessions'))).toEqual([]);
   expect(await readdir(workspaces)).toEqual([]);
   for (const id of ids)
-    expect(findSessionProcesses({ runner: undefined, marker: `BGAGENT_TASK_ID=${id}`, folders: [] })).toEqual(
-      [],
-    );
+    expect(createProcessTree({ marker: `BGAGENT_TASK_ID=${id}`, folders: [] }).observe()).toEqual([]);
 }

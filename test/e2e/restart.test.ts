@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
-import { findSessionProcesses } from '../../src/compute/local/processes.ts';
+import { createProcessTree } from '../../src/processes/process-tree.ts';
 import type { TaskEvent } from '../../src/task/events.ts';
 import type { Task } from '../../src/task/task.ts';
 import { bareRepo, git } from '../fixtures/git-repo.ts';
@@ -53,8 +53,12 @@ const events = async (on: RunningPlatform, id: string): Promise<string[]> =>
     (event) => event.event_type,
   );
 
-const processesOf = (id: string): number[] =>
-  findSessionProcesses({ runner: undefined, marker: `BGAGENT_TASK_ID=${id}`, folders: [] });
+const pidsMarked = (marker: string): number[] =>
+  createProcessTree({ marker, folders: [] })
+    .observe()
+    .map(({ pid }) => pid);
+
+const processesOf = (id: string): number[] => pidsMarked(`BGAGENT_TASK_ID=${id}`);
 
 it('loses nothing when it is stopped and started in the middle of tasks', async () => {
   const { on, repo, dataDir } = await setUp('sleep 1.5; echo hello > hello.txt', {
@@ -124,11 +128,7 @@ it('fails a task whose runner was killed, and says so', async () => {
   const id = await submit(on, repo);
   const [runner] = await vi.waitFor(
     () => {
-      const pids = findSessionProcesses({
-        runner: undefined,
-        marker: `BGAGENT_SESSION=${id}-1`,
-        folders: [],
-      });
+      const pids = pidsMarked(`BGAGENT_SESSION=${id}-1`);
       expect(pids.length).toBeGreaterThanOrEqual(2);
       return pids.sort((a, b) => a - b);
     },

@@ -1,8 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { diffKey, logKey } from '../../task/blob-keys.ts';
 import { BgAgentError } from '../../task/errors.ts';
 import type { Task } from '../../task/task.ts';
 import { visibleTask } from '../access.ts';
-import { diffKey, logKey } from '../blob-keys.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiApp } from '../env.ts';
 import { requires } from '../middleware/requires.ts';

@@ -1,8 +1,8 @@
+import { diffKey, logKey } from '../../task/blob-keys.ts';
 import { BgAgentError, codeOf, messageOf } from '../../task/errors.ts';
 import { EVENTS, type NewEvent, RUNNER_EVENT_TYPES } from '../../task/events.ts';
 import type { OutcomeReport, ReportReply, ReportRequest } from '../../task/protocol.ts';
 import { isTerminal } from '../../task/status.ts';
-import { diffKey, logKey } from '../blob-keys.ts';
 import type { ApiDeps } from '../deps.ts';
 import { type RunnerClaim, requireLive, requireSameAttempt } from './access.ts';
 import { runnerLease } from './start.ts';

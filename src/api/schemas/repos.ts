@@ -12,6 +12,14 @@ export const repoParams = z.object({ repo: line(1_000) });
 /** A command line for `sh -c`. */
 const command = filledText(4_000).nullable().optional();
 
+/** What channels will be told is theirs to say; it only has to stay small, and shallow enough for every JSON reader. */
+const NOTIFICATIONS = { depth: 10, length: 10_000 };
+
+const isShallow = (value: unknown, depth: number): boolean =>
+  typeof value !== 'object' ||
+  value === null ||
+  (depth > 0 && Object.values(value).every((inner) => isShallow(inner, depth - 1)));
+
 /** Fields left out keep their value, or get the default when the repository is new; null means the platform's default. */
 export const putRepoSchema = strict({
   compute_type: line(50).optional(),
@@ -42,7 +50,17 @@ export const putRepoSchema = strict({
     .nullable()
     .optional(),
   deadline_s: shape.deadline_s.optional(),
-  notifications: z.record(z.string(), z.unknown()).nullable().optional(),
+  notifications: z
+    .record(z.string(), z.unknown())
+    .refine((value) => isShallow(value, NOTIFICATIONS.depth), {
+      error: `must be nested at most ${NOTIFICATIONS.depth} deep`,
+      abort: true,
+    })
+    .refine((value) => JSON.stringify(value).length <= NOTIFICATIONS.length, {
+      error: `must have at most ${NOTIFICATIONS.length.toLocaleString('en')} characters as JSON`,
+    })
+    .nullable()
+    .optional(),
   cedar_policies: z.array(text(10_000)).max(100).optional(),
   approval_gate_cap: z.number().int().min(0).max(10_000).nullable().optional(),
 }).openapi('PutRepoRequest');

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { type ComputeHarness, computeContract } from '../../../test/contracts/compute.contract.ts';
+import { createProcessTree } from '../../processes/process-tree.ts';
 import { createIdSource } from '../../task/ids.ts';
 import type { SessionSpec } from '../strategy.ts';
 import { createLocalCompute } from './local.ts';
-import { findSessionProcesses } from './processes.ts';
 
 const CAPACITY = 2;
 const newId = createIdSource(Date.now);
@@ -74,7 +74,7 @@ async function createHarness(): Promise<
     },
     async leftovers(spec) {
       const marker = `BGAGENT_SESSION=${spec.taskId}-${spec.attempt}`;
-      return findSessionProcesses({ runner: undefined, marker, folders: [folderOf(spec)] }).length;
+      return createProcessTree({ marker, folders: [folderOf(spec)] }).observe().length;
     },
     async reopen() {
       const again = open();

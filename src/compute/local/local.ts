@@ -3,17 +3,12 @@ import { closeSync, openSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { findByArgument, isAlive, type ProcessIdentity, processIdentity } from '../../processes/process.ts';
+import { createProcessTree, signalProcess } from '../../processes/process-tree.ts';
 import { BgAgentError, messageOf } from '../../task/errors.ts';
 import type { Log } from '../../task/log.ts';
 import { executionName, type Session } from '../../task/task.ts';
 import type { ComputeEvents, ComputeStrategy, SessionSpec, SessionState, StartResult } from '../strategy.ts';
-import {
-  findByArgument,
-  findSessionProcesses,
-  isAlive,
-  type ProcessIdentity,
-  readStat,
-} from './processes.ts';
 import { createSessionFiles, type SessionFiles } from './session-files.ts';
 
 export interface LocalComputeOptions {
@@ -36,9 +31,7 @@ export interface LocalComputeOptions {
 
 /** How often a session that this process did not start itself is looked at, in milliseconds. */
 const ADOPTED_POLL_MS = 250;
-const KILL_POLL_MS = 20;
-/** After SIGKILL a process that still shows up hangs in the kernel: no more waiting than this. */
-const KILL_LIMIT_MS = 10_000;
+const END_POLL_MS = 20;
 
 /**
  * Runs each task as a detached process of this machine. Runners outlive the platform: after a restart they are found again by pid and start
@@ -150,12 +143,17 @@ export function createLocalCompute(
         (await files.readProcess(session.id)) ??
         findByArgument(files.bootstrapFile(session.id));
       if (runner) await endRunner(runner, graceMs);
-      const belongings = {
-        runner,
+      const tree = createProcessTree({
         marker: `BGAGENT_SESSION=${session.id}`,
         folders: [join(options.workDir, 'runs', session.id)],
-      };
-      await killAll(session.id, () => findSessionProcesses(belongings));
+      });
+      if (runner && isAlive(runner)) tree.add(runner.pid);
+      const left = await tree.kill();
+      if (left > 0)
+        throw new BgAgentError(
+          'COMPUTE_UNAVAILABLE',
+          `${left} processes of session ${session.id} do not end`,
+        );
       if (adopted.delete(session.id)) ended(session.id);
     },
     async list() {
@@ -186,7 +184,7 @@ async function launch(
     const { pid } = child;
     if (pid === undefined) throw await new Promise<Error>((resolve) => child.once('error', resolve));
     child.unref();
-    return { child, identity: { pid, startTime: readStat(pid)?.startTime ?? '' } };
+    return { child, identity: processIdentity(pid) };
   } finally {
     closeSync(log);
   }
@@ -195,30 +193,8 @@ async function launch(
 /** SIGTERM, then patience: the runner kills its agent at once and pushes what there is. */
 async function endRunner(runner: ProcessIdentity, graceMs: number): Promise<void> {
   if (!isAlive(runner)) return;
-  signal(runner.pid, 'SIGTERM');
-  for (const until = Date.now() + graceMs; Date.now() < until && isAlive(runner); ) await delay(KILL_POLL_MS);
-}
-
-async function killAll(id: string, find: () => number[]): Promise<void> {
-  for (const until = Date.now() + KILL_LIMIT_MS; ; await delay(KILL_POLL_MS)) {
-    const pids = find();
-    if (pids.length === 0) return;
-    if (Date.now() >= until)
-      throw new BgAgentError(
-        'COMPUTE_UNAVAILABLE',
-        `processes of session ${id} do not end: ${pids.slice(0, 5).join(', ')}`,
-      );
-    for (const pid of pids) signal(pid, 'SIGKILL');
-  }
-}
-
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch (error) {
-    // Gone already.
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-  }
+  signalProcess(runner.pid, 'SIGTERM');
+  for (const until = Date.now() + graceMs; Date.now() < until && isAlive(runner); ) await delay(END_POLL_MS);
 }
 
 const exitReason = (exit: { code: number | null; signal: string | null } | undefined): string => {

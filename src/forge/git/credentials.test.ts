@@ -30,4 +30,10 @@ describe('the credentials of a repository', () => {
       message: expect.stringContaining('HELLO'),
     });
   });
+
+  it('are never a secret of the platform itself', async () => {
+    await expect(
+      credentialsOf('bgagent/task-token-key', { 'bgagent/task-token-key': 'key' }),
+    ).rejects.toMatchObject({ field: 'token_secret' });
+  });
 });

@@ -6,6 +6,9 @@ import type { GitCredentials } from './git.ts';
 /** Hosts take a token with any user name; this is the one that GitHub documents. */
 const TOKEN_USER = 'x-access-token';
 
+/** What the platform keeps for itself must not be sent to a remote that somebody names. */
+const OWN_SECRETS = 'bgagent/';
+
 /**
  * What a repository's `token_secret` names: a token, or `user:password`. Null when the repository names none. Throws
  * REPO_UNREACHABLE when it names one that isn't there.
@@ -20,6 +23,12 @@ export function createRepoCredentials({
   return async (repo) => {
     const name = (await repos.get(repo))?.token_secret ?? null;
     if (name === null) return null;
+    if (name.startsWith(OWN_SECRETS))
+      throw new BgAgentError(
+        'REPO_UNREACHABLE',
+        `the secret ${name}, which token_secret of ${repo} names, is the platform's own; store the token under another name`,
+        { field: 'token_secret' },
+      );
     const value = (await secrets.get(name))?.trim();
     if (value === undefined || value === '')
       throw new BgAgentError(

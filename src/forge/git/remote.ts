@@ -18,6 +18,10 @@ const HOST =
 const USER = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/;
 /** `user@host:path`, as git itself tells it from a local path: a colon before the first slash. */
 const SCP = /^(?:([^@/:]+)@)?(\[[^\]]+\]|[^:/[\]]+):(.*)$/s;
+/** What git would take for a host when the slashes are forgotten. */
+const SCHEME = /^(?:file|https?|ssh|git|ftps?|javascript|data)$/i;
+const CREDENTIALS =
+  'holds credentials, which would be stored; give them as the token secret of the repository';
 /** Control characters, and the marks that reorder, hide or join text: no name of a repository needs them. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]/u;
 const ALLOWED = 'a URL (https://, http://, ssh://, file://), user@host:path, an absolute path, or owner/name';
@@ -65,10 +69,7 @@ function parseUrl(text: string): Remote {
     return local(decoded(url.pathname));
   }
   if (!isTransport(url.protocol)) throw refused(`uses ${url.protocol.slice(0, -1)}, which is not supported`);
-  if (url.password !== '' || (url.username !== '' && url.protocol !== 'ssh:'))
-    throw refused(
-      'holds credentials, which would be stored; give them as the token secret of the repository',
-    );
+  if (url.password !== '' || (url.username !== '' && url.protocol !== 'ssh:')) throw refused(CREDENTIALS);
   if (url.username !== '' && !USER.test(decoded(url.username)))
     throw refused('has a user name that is not allowed');
   if (!HOST.test(url.hostname)) throw refused('has a host name that is not allowed');
@@ -88,6 +89,8 @@ const isTransport = (protocol: string): boolean => ['https:', 'http:', 'ssh:'].i
 function parseScp(user: string | undefined, host: string, path: string): Remote {
   refuseForeignLetters(host, 'its host');
   if (user === undefined && /^[A-Za-z]$/.test(host)) throw refused('looks like a path of Windows');
+  if (user === undefined && SCHEME.test(host)) throw refused(`has no // after ${host.toLowerCase()}:`);
+  if (user === undefined && /^[^/]*@/.test(path)) throw refused(CREDENTIALS);
   if (user !== undefined && !USER.test(user)) throw refused('has a user name that is not allowed');
   if (!HOST.test(host)) throw refused('has a host name that is not allowed');
   if (path.replace(/^\/+/, '') === '') throw refused('has no path');
@@ -98,10 +101,11 @@ function parseScp(user: string | undefined, host: string, path: string): Remote 
 
 function parseNamed(text: string): Remote {
   refuseForeignLetters(text, 'owner or name');
-  const [owner = '', name = '', ...rest] = text.split('/');
-  if (rest.length > 0 || !OWNER.test(owner) || !NAME.test(name) || /^\.{1,2}$/.test(name))
+  const [owner = '', last = '', ...rest] = text.split('/');
+  const name = last.replace(/\.git$/, '');
+  if (rest.length > 0 || !OWNER.test(owner) || !NAME.test(name) || /^\.{1,2}$|\.git$/.test(name))
     throw refused(`is not ${ALLOWED}`);
-  return { kind: 'named', transport: null, repo: `${owner}/${name.replace(/\.git$/, '')}` };
+  return { kind: 'named', transport: null, repo: `${owner}/${name}` };
 }
 
 function local(path: string): Remote {

@@ -1,3 +1,4 @@
+import { blobPrefixesOf } from '../../task/blob-keys.ts';
 import type { OrchestratorDeps } from '../dependencies.ts';
 
 const DAY_MS = 86_400_000;
@@ -12,7 +13,6 @@ export async function reconcileRetention({
 }: OrchestratorDeps): Promise<number> {
   const endedBefore = new Date(now() - settings.retention_days * DAY_MS).toISOString();
   const removed = await stores.tasks.sweep(endedBefore, BATCH);
-  for (const taskId of removed)
-    for (const kind of ['logs', 'diffs', 'payloads']) await blobs.deletePrefix(`${kind}/${taskId}/`);
+  for (const prefix of removed.flatMap(blobPrefixesOf)) await blobs.deletePrefix(prefix);
   return removed.length;
 }

@@ -1,7 +1,7 @@
+import { payloadKey } from '../../task/blob-keys.ts';
 import type { Task } from '../../task/task.ts';
 import type { Claim } from '../claim.ts';
 import type { OrchestratorDeps } from '../dependencies.ts';
-import { payloadKey } from '../payload.ts';
 import { wakeAdmissible } from './end.ts';
 
 /** Time a runner gets to leave by itself after its outcome was accepted. */

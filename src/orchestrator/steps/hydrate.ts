@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { payloadKey } from '../../task/blob-keys.ts';
 import { taskBranch } from '../../task/branch-name.ts';
 import { BgAgentError } from '../../task/errors.ts';
 import { type Claim, ownWantedTask } from '../claim.ts';
 import type { OrchestratorDeps } from '../dependencies.ts';
-import { buildPayload, payloadKey } from '../payload.ts';
+import { buildPayload } from '../payload.ts';
 import { PROMPT_VERSION } from '../prompt.ts';
 
 /** Checks the repository, then collects what the runner needs and stores it. Throws HYDRATION_TIMEOUT. */

@@ -13,6 +13,9 @@ afterAll(() => platform.close());
 const at = (repo: string) => `/v1/repos/${encodeURIComponent(repo)}`;
 const put = (repo: string, body: object) => request(platform, 'PUT', at(repo), { key: admin, body });
 
+/** Lists within lists. */
+const nested = (depth: number): unknown => (depth === 0 ? [] : [nested(depth - 1)]);
+
 describe('a repository', () => {
   it('is onboarded with defaults, changed, removed, and onboarded again', async () => {
     const made = await put('octo/hello', {});
@@ -84,6 +87,8 @@ describe('a repository', () => {
     [{ agent: 'unheard-of' }, 'agent'],
     [{ max_turns: 501 }, 'max_turns'],
     [{ agent_command: ' ' }, 'agent_command'],
+    [{ notifications: { slack: nested(11) } }, 'notifications'],
+    [{ notifications: { slack: 'x'.repeat(10_000) } }, 'notifications'],
     [{ egress_allowlist: ['https://example.com/'] }, 'egress_allowlist'],
     [{ egress_allowlist: 'example.com' }, 'egress_allowlist'],
     [{ token_secret: '../../etc/passwd; id' }, 'token_secret'],
@@ -95,6 +100,13 @@ describe('a repository', () => {
     expect(answer.status).toBe(400);
     expect(answer.body.error.message).toContain(field);
     expect((await request(platform, 'GET', at('octo/refused'), { key: admin })).status).toBe(404);
+  });
+
+  it('is not onboarded with settings nested so deep that writing them down would fail', async () => {
+    const raw = `{"notifications": {"slack": ${'['.repeat(50_000)}${']'.repeat(50_000)}}}`;
+    const { status, body } = await request(platform, 'PUT', at('octo/deep'), { key: admin, raw });
+    expect(status).toBe(400);
+    expect(body.error.message).toMatch(/^notifications: must be nested/);
   });
 
   it.each([

@@ -199,6 +199,18 @@ describe('report', () => {
     expect(platform.logged.slice(before).filter((event) => event === 'api.event.dropped')).toHaveLength(5);
   });
 
+  it('may hold whatever text an agent prints, and is read again as it was', async () => {
+    const { task, token } = await running();
+    const preview = '\u0000 \ud800 \u001b[2J \u2028 \u{1f680} {"a":1}';
+    const events = [anEvent(0, 'agent_milestone', { milestone: '', preview, surplus: 'deep' })];
+    const { status } = await request(platform, 'POST', `/v1/runner/${task.task_id}/report`, {
+      headers: { Authorization: `Bearer ${token}` },
+      raw: JSON.stringify(aReport({ events })).replace('"deep"', '['.repeat(50_000) + ']'.repeat(50_000)),
+    });
+    expect(status).toBe(200);
+    expect((await eventsOf(task)).at(-1)?.metadata).toEqual({ milestone: '', preview });
+  });
+
   it('is a heartbeat', async () => {
     const { task, token } = await running();
     await call(token, task, 'POST', 'report', aReport());

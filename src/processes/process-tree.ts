@@ -1,40 +1,14 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-
-/** Processes of this machine as /proc tells them (Linux). A pid is used again; pid and start time together are not. */
-export interface ProcessIdentity {
-  pid: number;
-  /** Clock ticks after boot. */
-  startTime: string;
-}
-
-interface ProcessStat {
-  state: string;
-  parent: number;
-  group: number;
-  startTime: string;
-}
-
-function statOf(pid: number): ProcessStat | undefined {
-  const text = readProc(`/proc/${pid}/stat`);
-  if (text === undefined) return undefined;
-  // The name in parentheses may hold anything, so count from its end.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const [state = '', parent = '0', group = '0'] = fields;
-  return { state, parent: Number(parent), group: Number(group), startTime: fields[19] ?? '' };
-}
-
-export const processIdentity = (pid: number): ProcessIdentity => ({
-  pid,
-  startTime: statOf(pid)?.startTime ?? '',
-});
-
-const isLiving = (stat: ProcessStat): boolean => stat.state !== 'Z' && stat.state !== 'X';
-
-export function isAlive({ pid, startTime }: ProcessIdentity): boolean {
-  const stat = statOf(pid);
-  return stat !== undefined && isLiving(stat) && stat.startTime === startTime;
-}
+import {
+  allPids,
+  isLiving,
+  type ProcessIdentity,
+  type ProcessStat,
+  processIdentity,
+  readProc,
+  statOf,
+} from './process.ts';
 
 /** By what a process is known to belong to an agent. */
 export interface Belongings {
@@ -108,23 +82,12 @@ function belongs(pid: number, { marker, folders }: Belongings): boolean {
   }
 }
 
-function signalProcess(pid: number, signal: NodeJS.Signals): void {
+/** To a process that has gone already it is sent in vain. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
     // Gone already.
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-  }
-}
-
-const allPids = (): number[] =>
-  readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
-
-function readProc(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    // Ended meanwhile, or not ours to read.
-    return undefined;
   }
 }

@@ -1,0 +1,30 @@
+import { realpath } from 'node:fs/promises';
+import { sep } from 'node:path';
+import { resolveRepo } from '../forge/git/remote.ts';
+import { BgAgentError } from '../task/errors.ts';
+
+type Reference = ReturnType<typeof resolveRepo>;
+
+/**
+ * Understands references to repositories, and refuses paths inside the platform's data: a mirror there may be of a
+ * repository that the asker must not see. Throws VALIDATION_ERROR (field `repo`).
+ */
+export function createRepoResolver(dataDir: string): (reference: string) => Promise<Reference> {
+  return async (reference) => {
+    const resolved = resolveRepo(reference);
+    if (resolved.kind === 'local' && (await isInside(dataDir, resolved.repo)))
+      throw new BgAgentError(
+        'VALIDATION_ERROR',
+        'repo: is inside the data folder of the platform; give the repository itself',
+        { field: 'repo' },
+      );
+    return resolved;
+  };
+}
+
+async function isInside(folder: string, path: string): Promise<boolean> {
+  const [root, target] = await Promise.all([realpath(folder), realpath(path).catch(() => path)]);
+  return [target, path].some(
+    (each) => each === root || each.startsWith(root + sep) || each.startsWith(folder + sep),
+  );
+}
