@@ -1,10 +1,11 @@
+import type { Options } from '@anthropic-ai/claude-agent-sdk';
 import { BgAgentError, messageOf } from '../../../task/errors.ts';
 import type { AgentInput, AgentModel, AgentResult, CodingAgent } from '../agent.ts';
 import { repositoryGuidance } from '../guidance.ts';
 import { createTranscript } from '../transcript.ts';
 import { createMessageReader } from './messages.ts';
-import { type ClaudeProcess, startInSandbox } from './process.ts';
-import { type ClaudeOptions, claudeFolder, claudeProgram, loadSdk } from './sdk.ts';
+import { SandboxedProcess } from './process.ts';
+import { claudeFolder, claudeProgram, loadSdk } from './sdk.ts';
 
 /**
  * What an unattended run has use for. Left out: what asks a person, what runs later or elsewhere, and search on the web, which
@@ -52,15 +53,15 @@ async function run(input: AgentInput): Promise<AgentResult> {
   const abort = new AbortController();
   const stop = (): void => abort.abort();
   signal.addEventListener('abort', stop, { once: true });
-  const started: ClaudeProcess[] = [];
+  const started: SandboxedProcess[] = [];
   let failure: unknown;
   try {
     const prompt = [input.prompt, await repositoryGuidance(workspace)].filter(Boolean).join('\n');
-    const options: ClaudeOptions = {
+    const options: Options = {
       ...optionsFor(input, model),
       abortController: abort,
       spawnClaudeCodeProcess(request) {
-        const child = startInSandbox(request, input);
+        const child = new SandboxedProcess(request, input.start);
         started.push(child);
         return child;
       },
@@ -70,7 +71,7 @@ async function run(input: AgentInput): Promise<AgentResult> {
     failure = error;
   } finally {
     signal.removeEventListener('abort', stop);
-    for (const child of started) child.kill('SIGKILL');
+    for (const child of started) child.kill();
   }
   // Nothing of it may be left when this returns; that it could not be started at all is told here, too.
   for (const child of started) await child.ended;
@@ -82,10 +83,7 @@ async function run(input: AgentInput): Promise<AgentResult> {
   return { kind: 'failed', message };
 }
 
-function optionsFor(
-  { workspace, environment }: AgentInput,
-  model: AgentModel,
-): Omit<ClaudeOptions, 'abortController' | 'spawnClaudeCodeProcess'> {
+function optionsFor({ workspace, environment }: AgentInput, model: AgentModel): Options {
   return {
     cwd: workspace,
     env: { ...environment, ...modelEnvironment(model) },
@@ -96,11 +94,11 @@ function optionsFor(
     permissionPrompts: 'none',
     persistSession: false,
     settingSources: [],
-    settings: { includeCoAuthoredBy: false },
+    settings: { attribution: { commit: '', pr: '' }, includeGitInstructions: false, disableAllHooks: true },
     strictMcpConfig: true,
     skills: [],
     systemPrompt: { type: 'preset', preset: 'claude_code', append: ALONE },
-    tools: TOOLS,
+    tools: [...TOOLS],
   };
 }
 

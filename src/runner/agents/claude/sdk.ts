@@ -1,50 +1,9 @@
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
 import { BgAgentError, messageOf } from '../../../task/errors.ts';
 
-/** The part of the Claude Agent SDK that is used here. The SDK is an optional peer: nothing may import it but by `loadSdk`. */
-export interface ClaudeSdk {
-  query(input: { prompt: string; options: ClaudeOptions }): AsyncIterable<unknown> & { close?(): void };
-}
-
-export interface ClaudeOptions {
-  abortController: AbortController;
-  cwd: string;
-  /** Replaces the environment of the program altogether. */
-  env: Readonly<Record<string, string>>;
-  model: string;
-  pathToClaudeCodeExecutable: string;
-  permissionMode: 'bypassPermissions';
-  allowDangerouslySkipPermissions: true;
-  permissionPrompts: 'none';
-  persistSession: false;
-  settingSources: [];
-  settings: { includeCoAuthoredBy: false };
-  strictMcpConfig: true;
-  skills: [];
-  systemPrompt: { type: 'preset'; preset: 'claude_code'; append: string };
-  tools: readonly string[];
-  spawnClaudeCodeProcess(options: SpawnRequest): SpawnedProcess;
-}
-
-export interface SpawnRequest {
-  command: string;
-  args: string[];
-  env: Readonly<Record<string, string | undefined>>;
-}
-
-/** As the SDK wants to see the program that it talks to. */
-export interface SpawnedProcess {
-  stdin: Writable;
-  stdout: Readable;
-  readonly killed: boolean;
-  readonly exitCode: number | null;
-  kill(signal: NodeJS.Signals): boolean;
-  on(event: 'exit' | 'error', listener: (...args: unknown[]) => void): unknown;
-  once(event: 'exit' | 'error', listener: (...args: unknown[]) => void): unknown;
-  off(event: 'exit' | 'error', listener: (...args: unknown[]) => void): unknown;
-}
+/** The Claude Agent SDK is an optional peer: its types apart, nothing may import it but by `loadSdk`. */
+type ClaudeSdk = Pick<typeof import('@anthropic-ai/claude-agent-sdk'), 'query'>;
 
 const PACKAGE = '@anthropic-ai/claude-agent-sdk';
 /** The release that this program is tested with. */
@@ -59,7 +18,7 @@ const notInstalled = (cause: unknown): BgAgentError =>
 
 export async function loadSdk(): Promise<ClaudeSdk> {
   try {
-    return await import(PACKAGE);
+    return await import('@anthropic-ai/claude-agent-sdk');
   } catch (error) {
     throw notInstalled(error);
   }
