@@ -14,8 +14,8 @@ export async function bundleRunner(folder: string): Promise<string> {
   const bundle = await rolldown({
     input: join(root, 'src/runner/main.ts'),
     platform: 'node',
-    // Only for Windows, and not installed.
-    external: ['@microsoft/mxc-sdk'],
+    // Only for Windows, and not installed; and the agent's SDK, which is found beside the file where it's installed.
+    external: ['@microsoft/mxc-sdk', '@anthropic-ai/claude-agent-sdk'],
     logLevel: 'warn',
   });
   await bundle.write({

@@ -3,7 +3,7 @@ import type { Screen } from '../policy/screen.ts';
 import type { BlobStore } from '../stores/blob-store.ts';
 import type { Stores } from '../stores/stores.ts';
 import type { Log } from '../task/log.ts';
-import type { Payload } from '../task/protocol.ts';
+import type { ModelAccess, Payload } from '../task/protocol.ts';
 import type { Task } from '../task/task.ts';
 import type { TaskDriver } from './driver.ts';
 import type { TaskTokens } from './task-tokens.ts';
@@ -28,6 +28,8 @@ export interface ApiDeps {
   forgeCredentials(
     repo: string,
   ): Promise<{ username: string; password: string; expiresAt: string | null } | null>;
+  /** How the runner reaches the model of the task's agent; null when it needs none or there are no credentials. Default: null. */
+  modelAccess?(task: Task): Promise<ModelAccess | null>;
   /** What the runner of the task's present attempt works from. */
   payloadFor(task: Task): Promise<Payload>;
   /** Coding agents that this deployment can run. Default: `command`. */

@@ -87,4 +87,31 @@ describe('the environment', () => {
     expect(secrets).toEqual({ GITHUB_TOKEN: 'hidden' });
     expect(inherited).toEqual({ PATH: '/usr/bin' });
   });
+
+  it('takes what is set already for the providers of models, after its own names', () => {
+    const given = {
+      ANTHROPIC_API_KEY: 'plain',
+      ANTHROPIC_BASE_URL: 'http://localhost:1',
+      OPENAI_API_KEY: 'other',
+    };
+    expect(readEnvironment(given)).toMatchObject({
+      secrets: { ANTHROPIC_API_KEY: 'plain', OPENAI_API_KEY: 'other' },
+      settings: { anthropic_base_url: 'http://localhost:1' },
+      inherited: {},
+    });
+    const own = { BGAGENT_SECRET_ANTHROPIC_API_KEY: 'own', BGAGENT_ANTHROPIC_BASE_URL: 'http://localhost:2' };
+    expect(readEnvironment({ ...given, ...own })).toMatchObject({
+      secrets: { ANTHROPIC_API_KEY: 'own' },
+      settings: { anthropic_base_url: 'http://localhost:2' },
+    });
+    expect(() => readEnvironment({ ANTHROPIC_BASE_URL: 'nowhere' })).toThrow(/ANTHROPIC_BASE_URL/);
+  });
+
+  it('reads prices as JSON', () => {
+    const BGAGENT_MODEL_PRICES = '{"my-model": {"input": 1, "output": 2}}';
+    expect(readEnvironment({ BGAGENT_MODEL_PRICES }).settings).toEqual({
+      model_prices: { 'my-model': { input: 1, output: 2 } },
+    });
+    expect(() => readEnvironment({ BGAGENT_MODEL_PRICES: '{' })).toThrow(/BGAGENT_MODEL_PRICES/);
+  });
 });

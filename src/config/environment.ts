@@ -14,7 +14,7 @@ export interface Environment {
   apiKey: string | undefined;
   /** BGAGENT_<SETTING>, by setting. */
   settings: Partial<Settings>;
-  /** BGAGENT_SECRET_<NAME>, by the name as the variable has it (`GITHUB_TOKEN`). */
+  /** BGAGENT_SECRET_<NAME>, by the name as the variable has it (`GITHUB_TOKEN`), and the keys of model providers. */
   secrets: Readonly<Record<string, string>>;
   /** Variables that begin with BGAGENT_ and mean nothing: misspelt, most likely. */
   unknown: readonly string[];
@@ -29,6 +29,13 @@ const SECRET_PREFIX = 'BGAGENT_SECRET_';
 
 /** Variables of ours that are no settings. REQUIRE_SANDBOX is the tests'. */
 const OTHERS = new Set(['BGAGENT_DATA_DIR', 'BGAGENT_API_URL', 'BGAGENT_API_KEY', 'BGAGENT_REQUIRE_SANDBOX']);
+
+/** What people have set already for the providers of models; BGAGENT_SECRET_<NAME> and BGAGENT_<SETTING> come first. */
+const PROVIDER_SECRETS = ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'OPENAI_API_KEY'] as const;
+const PROVIDER_SETTINGS = [
+  ['ANTHROPIC_BASE_URL', 'anthropic_base_url'],
+  ['OPENAI_BASE_URL', 'openai_base_url'],
+] as const;
 
 const INHERITED =
   /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR|SSH_AUTH_SOCK|SSL_CERT_FILE|SSL_CERT_DIR|NODE_EXTRA_CA_CERTS|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy)$/;
@@ -46,6 +53,14 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Env
     if (name.startsWith(SECRET_PREFIX)) secrets[name.slice(SECRET_PREFIX.length)] = value;
     else if (isSetting(setting)) settings[setting] = parseSetting(name, setting, value);
     else unknown.push(name);
+  }
+  for (const name of PROVIDER_SECRETS) {
+    const value = variables[name];
+    if (value) secrets[name] ??= value;
+  }
+  for (const [variable, setting] of PROVIDER_SETTINGS) {
+    const value = variables[variable];
+    if (value) settings[setting] ??= parseSetting(variable, setting, value);
   }
   return {
     dataDir: variables.BGAGENT_DATA_DIR || join(variables.HOME || homedir(), '.bgagent'),
@@ -77,12 +92,22 @@ function toValue(field: z.ZodType, text: string): unknown {
   const { type, nullable } = kindOf(field);
   if (nullable && text === 'null') return null;
   if (type === 'number') return /^-?[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : text;
+  if (type === 'record') return parseJson(text);
   if (type === 'array')
     return text
       .split(',')
       .map((part) => part.trim())
       .filter((part) => part !== '');
   return text;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The schema says what is expected instead.
+    return text;
+  }
 }
 
 /** The type below defaults and `nullable`. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BgAgentError } from '../task/errors.ts';
+import { modelPriceSchema } from '../task/protocol.ts';
 
 /** Every setting of a deployment, its unit and its default, each defined once. */
 export const settingsSchema = z.strictObject({
@@ -28,6 +29,39 @@ export const settingsSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Command line of the `command` agent when the repository has none.'),
+  claude_provider: z
+    .enum(['anthropic', 'bedrock'])
+    .default('anthropic')
+    .describe('Who serves the models of the `claude` agent.'),
+  claude_model: z
+    .string()
+    .default('claude-sonnet-5-5')
+    .describe('Model of the `claude` agent when neither task nor repository names one.'),
+  claude_small_model: z
+    .string()
+    .default('claude-haiku-5-5')
+    .describe('Model for the side jobs of the `claude` agent.'),
+  codex_model: z
+    .string()
+    .default('gpt-6-sol')
+    .describe('Model of the `codex` agent when neither task nor repository names one.'),
+  anthropic_base_url: z
+    .url()
+    .nullable()
+    .default(null)
+    .describe('Another server that speaks the Anthropic API; ANTHROPIC_BASE_URL sets it, too.'),
+  openai_base_url: z
+    .url()
+    .nullable()
+    .default(null)
+    .describe('Another server that speaks the OpenAI API; OPENAI_BASE_URL sets it, too.'),
+  bedrock_region: z.string().default('us-east-1').describe('AWS region of the models on Bedrock.'),
+  model_prices: z
+    .record(z.string(), modelPriceSchema)
+    .default({})
+    .describe(
+      'US dollars for a million tokens, by model: `{input, output, cache_read, cache_write}`; the known ones are built in.',
+    ),
   sandbox: z
     .enum(['required', 'preferred', 'off'])
     .default('required')

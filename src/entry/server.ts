@@ -26,6 +26,7 @@ import { createIdSource } from '../task/ids.ts';
 import type { Log } from '../task/log.ts';
 import { writePlatformFiles } from './client-key.ts';
 import { listen } from './listen.ts';
+import { modelAccess } from './model-access.ts';
 import { createRepoResolver } from './repo-references.ts';
 import { runnerCommand } from './runner-command.ts';
 import { taskTokenSecret } from './task-token-secret.ts';
@@ -145,6 +146,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       driver: { start: (task) => startAttempt(deps, task), wake: (taskId) => waker.wake(taskId) },
       resolveRepo: createRepoResolver(dataDir),
       forgeCredentials: (repo) => forge.credentials(repo),
+      modelAccess: (task) => modelAccess(task, { settings, secrets }),
+      agents: ['command', 'claude', 'codex'],
       payloadFor: (task) => loadPayload(blobs, task, now()),
       computes: computes.map(({ type, capabilities }) => ({ type, maxSessions: capabilities.maxSessions })),
       closing: closing.signal,

@@ -1,9 +1,9 @@
 import type { ErrorCode } from '../task/errors.ts';
-import type { AgentResult } from './agents/agent.ts';
-import { loadAgent } from './agents/registry.ts';
+import type { AgentInput, AgentModel, AgentResult, CodingAgent } from './agents/agent.ts';
 import type { Exchange } from './exchange.ts';
 import { createLauncher } from './launcher.ts';
 import { failureOf } from './outcome.ts';
+import { preview } from './output.ts';
 import { watchQuota } from './quota.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { setArtifactsAside, stageWork } from './stage.ts';
@@ -20,10 +20,21 @@ export interface AgentPhase {
   staged: boolean;
 }
 
+/** Where and with what the agent works. */
+export interface AgentPlace {
+  sandbox: Sandbox;
+  exchange: Exchange;
+  agent: CodingAgent;
+  model: AgentModel | null;
+}
+
 const NOT_VERIFIED: Verification = { build_passed: null, lint_passed: null };
 
 /** Setup, baseline, agent and verification, all inside the sandbox. Never throws: what went wrong is the ending. */
-export async function runAgent(input: WorkInput, sandbox: Sandbox, exchange: Exchange): Promise<AgentPhase> {
+export async function runAgent(
+  input: WorkInput,
+  { sandbox, exchange, agent, model }: AgentPlace,
+): Promise<AgentPhase> {
   const { payload, phases, reporter, stop, output } = input;
   const { start, command, environment } = createRoom(input, sandbox);
   const endWatch = watchWorkspace(input);
@@ -34,18 +45,19 @@ export async function runAgent(input: WorkInput, sandbox: Sandbox, exchange: Exc
         ...result,
         ending: { kind: 'error', code: 'SETUP_FAILED', message: 'the setup command failed' },
       };
-    const ending = await phases.run('agent', async () => {
-      const agent = await loadAgent(payload.agent.type);
-      return agent.run({
+    const ending = await phases.run('agent', () =>
+      agent.run({
         agent: payload.agent,
+        prompt: payload.prompt,
         ...exchange,
         workspace: input.folders.work,
+        model,
         environment,
         signal: stop.signal,
         start,
-        onEvent: (type, metadata) => reporter.event(type, metadata),
-      });
-    });
+        ...whatItSays(input),
+      }),
+    );
     output.flush();
     stop.signal.throwIfAborted();
     if (ending.kind === 'done' && hasVerification(payload.commands)) {
@@ -63,6 +75,26 @@ export async function runAgent(input: WorkInput, sandbox: Sandbox, exchange: Exc
     output.flush();
     output.end();
   }
+}
+
+/** Where what the agent tells ends up: events with short previews, and the log; both without secrets. */
+function whatItSays({ reporter, output, redact }: WorkInput): Pick<AgentInput, 'onEvent' | 'print'> {
+  return {
+    onEvent: (type, metadata) =>
+      reporter.event(
+        type,
+        tidied(metadata, (text) => preview(redact(text))),
+      ),
+    print: (text) => output.print(text),
+  };
+}
+
+/** A copy with every text in it changed. */
+function tidied<T extends object>(metadata: T, change: (text: string) => string): T {
+  const copy = { ...metadata };
+  for (const [name, value] of Object.entries(metadata))
+    if (typeof value === 'string') Object.assign(copy, { [name]: change(value) });
+  return copy;
 }
 
 /** How programs are started for the agent, and for the commands of the repository. */

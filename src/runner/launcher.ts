@@ -1,9 +1,9 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createProcessTree, type ProcessTree } from '../processes/process-tree.ts';
 import { BgAgentError, messageOf } from '../task/errors.ts';
-import type { AgentProcess, ProcessEnd } from './agents/agent.ts';
+import type { AgentIo, AgentProcess, ProcessEnd } from './agents/agent.ts';
 import type { Launch, Sandbox } from './sandbox/sandbox.ts';
 
 export interface LauncherOptions {
@@ -22,8 +22,6 @@ const OBSERVE_MS = 250;
 /** How long what a dead tree has printed may still trickle in. */
 const DRAIN_MS = 1_000;
 
-type Child = ChildProcessByStdio<null, Readable, Readable>;
-
 /**
  * Starts programs of the agent one after the other. When one ends, is stopped or fails, everything that it has started is
  * killed before `ended` resolves, daemons included.
@@ -32,41 +30,55 @@ export function createLauncher({ sandbox, workspace, marker, folders, signal, ou
   return async (
     commandLine: string,
     environment: Readonly<Record<string, string>>,
+    io?: AgentIo,
   ): Promise<AgentProcess> => {
     const launch = await sandbox.wrap({ commandLine, environment });
     signal.throwIfAborted();
     const tree = createProcessTree({ marker, folders });
-    const child = spawnGroup(launch, workspace);
+    const child = spawnGroup(launch, workspace, io ? 'pipe' : 'ignore');
     if (child.pid !== undefined) tree.add(child.pid);
-    output(child.stdout);
-    output(child.stderr);
+    if (child.stderr) output(child.stderr);
+    if (io) connect(child, io);
+    else if (child.stdout) output(child.stdout);
     // Waited for in the end: it kills whatever works in the work tree, which soon is the runner's own git.
     let killing: Promise<number> = Promise.resolve(0);
+    let over = false;
+    // Once it's over, the next program may be under way, which carries the same mark.
     const kill = (): void => {
-      killing = tree.kill();
+      if (!over) killing = tree.kill();
     };
     signal.addEventListener('abort', kill, { once: true });
     const watch = sandbox.containsProcesses ? undefined : setInterval(() => tree.observe(), OBSERVE_MS);
     const ended = endOf(child).finally(async () => {
+      over = true;
       clearInterval(watch);
       signal.removeEventListener('abort', kill);
       await killing;
       await clear(child, tree);
     });
-    return { ended };
+    return { ended, kill };
   };
 }
 
-const spawnGroup = (launch: Launch, cwd: string): Child =>
+const spawnGroup = (launch: Launch, cwd: string, stdin: 'pipe' | 'ignore'): ChildProcess =>
   spawn(launch.file, launch.args, {
     cwd,
     env: launch.environment,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [stdin, 'pipe', 'pipe'],
     // A group of its own, which can be killed as a whole.
     detached: true,
   });
 
-const endOf = (child: Child): Promise<ProcessEnd> =>
+function connect({ stdin, stdout }: ChildProcess, io: AgentIo): void {
+  if (stdin) {
+    // A program that ends before it has read everything is no failure of ours.
+    stdin.on('error', () => undefined);
+    io.stdin.pipe(stdin);
+  }
+  stdout?.pipe(io.stdout);
+}
+
+const endOf = (child: ChildProcess): Promise<ProcessEnd> =>
   new Promise((resolve, reject) => {
     child.once('exit', (code, name) => resolve({ code, signal: name }));
     child.once('error', (error) =>
@@ -78,13 +90,14 @@ const endOf = (child: Child): Promise<ProcessEnd> =>
     );
   });
 
-async function clear(child: Child, tree: ProcessTree): Promise<void> {
+async function clear(child: ChildProcess, tree: ProcessTree): Promise<void> {
+  const { stdout, stderr } = child;
   const closed = new Promise((resolve) =>
-    child.stdout.closed && child.stderr.closed ? resolve(undefined) : child.once('close', resolve),
+    stdout?.closed !== false && stderr?.closed !== false ? resolve(undefined) : child.once('close', resolve),
   );
   const left = await tree.kill();
   if (left > 0) throw new BgAgentError('RUNNER_ERROR', `${left} processes of the agent would not end`);
   await Promise.race([closed, delay(DRAIN_MS, undefined, { ref: false })]);
-  child.stdout.destroy();
-  child.stderr.destroy();
+  stdout?.destroy();
+  stderr?.destroy();
 }

@@ -5,6 +5,8 @@ import type { Redactor } from './redact.ts';
 export interface OutputLog {
   /** Reads a stream to its end. Past the limit bytes are only counted. */
   read(stream: Readable): void;
+  /** A text that is whole, of an agent that says what it does; within the limit as well. */
+  print(text: string): void;
   /** A line of the runner's own. */
   note(text: string): void;
   /** Gives out what was held back. To be called between programs. */
@@ -21,7 +23,7 @@ export interface OutputOptions {
   /** Appends to the log. */
   append(text: string): void;
   /** A sample for people who watch. */
-  sample(preview: string, lines: number): void;
+  sample(line: string, lines: number): void;
 }
 
 const SAMPLE_EVERY_MS = 1_000;
@@ -47,7 +49,7 @@ export function createOutputLog({ redactor, maxBytes, now, append, sample }: Out
 
   function tell(): void {
     sampledAt = now();
-    sample(printable(lastLine).slice(0, PREVIEW_LENGTH), lines);
+    sample(preview(lastLine), lines);
     lines = 0;
     lastLine = '';
   }
@@ -68,6 +70,15 @@ export function createOutputLog({ redactor, maxBytes, now, append, sample }: Out
         take(redaction.push(decoder.decode(part, { stream: true })));
       });
     },
+    print(text) {
+      const bytes = Buffer.byteLength(text);
+      if (kept + bytes > maxBytes) {
+        left += bytes;
+        return;
+      }
+      kept += bytes;
+      append(redactor.text(text));
+    },
     note(text) {
       append(redactor.text(`[bgagent] ${text}`));
     },
@@ -81,6 +92,9 @@ export function createOutputLog({ redactor, maxBytes, now, append, sample }: Out
     },
   };
 }
+
+/** The beginning of a text that must be short. To be called after redaction: a secret that is cut in two is not found. */
+export const preview = (text: string): string => printable(text).slice(0, PREVIEW_LENGTH);
 
 /** Without control characters: a preview is shown in terminals and on pages. */
 const printable = (text: string): string => text.replace(/\p{Cc}+/gu, ' ').trim();

@@ -10,16 +10,21 @@ export function sandboxPolicy(input: {
   workDir: string;
   payload: Pick<Payload, 'sandbox'>;
   path: string;
+  /** Folders of the agent's own program. */
+  agentFolders?: readonly string[];
+  /** Port of the model gateway on loopback. */
+  gatewayPort?: number | null;
 }): SandboxPolicy {
-  const { folders, workDir, payload, path } = input;
+  const { folders, workDir, payload, path, agentFolders = [], gatewayPort = null } = input;
   const homes = [...new Set([homedir(), userInfo().homedir, '/root', '/home'])].filter(
     (home) => home !== '/' && home !== '',
   );
   return {
     writable: [folders.work, folders.home, folders.tmp, folders.exchange],
-    readable: [join(folders.mirror, 'objects'), ...toolFolders(path, homes)],
+    readable: [join(folders.mirror, 'objects'), ...toolFolders(path, homes), ...agentFolders],
     denyRead: [...homes, workDir, ...KEY_MATERIAL, ...payload.sandbox.deny_read],
     egress: payload.sandbox.egress,
+    gatewayPort,
     tmp: folders.tmp,
     scratch: join(folders.root, 'sandbox'),
   };

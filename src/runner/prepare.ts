@@ -7,8 +7,17 @@ import type { Sandbox } from './sandbox/sandbox.ts';
 import { mirrorInput, type WorkInput } from './work-input.ts';
 import { createWorkspace, layOutFolders, type Workspace } from './workspace.ts';
 
+/** What the sandbox has to let the agent get at, besides its workspace. */
+export interface AgentNeeds {
+  agentFolders: readonly string[];
+  gatewayPort: number | null;
+}
+
 /** Clone and sandbox at the same time: neither needs the other. */
-export async function prepare(input: WorkInput): Promise<{ workspace: Workspace; sandbox: Sandbox }> {
+export async function prepare(
+  input: WorkInput,
+  needs: AgentNeeds,
+): Promise<{ workspace: Workspace; sandbox: Sandbox }> {
   const { payload, folders, workDir, environment, phases, output, reporter } = input;
   // Before any of them becomes a path or an argument.
   for (const branch of [payload.repo.base_branch, payload.repo.branch_name]) checkBranchName(branch);
@@ -16,7 +25,7 @@ export async function prepare(input: WorkInput): Promise<{ workspace: Workspace;
   await Promise.all([layOutFolders(folders), layOutMirror(mirrorInput(input))]);
   const plan = await planSandbox(payload.sandbox.mode, environment);
   reporter.event('runner_started', { attempt: payload.attempt, sandbox: plan.type });
-  const policy = sandboxPolicy({ folders, workDir, payload, path: environment.PATH ?? '' });
+  const policy = sandboxPolicy({ folders, workDir, payload, path: environment.PATH ?? '', ...needs });
   // Without its sandbox the run is over: a long clone is not waited for.
   const noSandbox = new AbortController();
   const signal = AbortSignal.any([input.stop.signal, noSandbox.signal]);

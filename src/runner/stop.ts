@@ -7,7 +7,10 @@ export type StopReason =
   /** A newer attempt has taken over: leave without a trace. */
   | { kind: 'unwanted'; message: string }
   /** The workspace is over its limit. */
-  | { kind: 'quota'; message: string };
+  | { kind: 'quota'; message: string }
+  /** The agent has had all the model calls, or all the money, that it may have. */
+  | { kind: 'turn-limit'; message: string }
+  | { kind: 'budget'; message: string };
 
 class StoppedError extends Error {
   override readonly name = 'StoppedError';

@@ -1,5 +1,5 @@
 import type { Git } from '../forge/git/git.ts';
-import type { Payload } from '../task/protocol.ts';
+import type { ModelAccess, Payload } from '../task/protocol.ts';
 import type { RunFolders } from './folders.ts';
 import type { MirrorInput } from './mirror.ts';
 import type { OutputLog } from './output.ts';
@@ -14,6 +14,10 @@ export interface WorkInput {
   folders: RunFolders;
   git: Git;
   credentials: MirrorInput['credentials'];
+  /** How to reach the model; null when the deployment has none for the agent. `anew`: the last one is not taken any more. */
+  modelAccess(anew?: boolean): Promise<ModelAccess | null>;
+  /** Takes secrets out of a text. */
+  redact(text: string): string;
   /** The environment of the runner: PATH and the like are taken from it for the agent. */
   environment: Readonly<Record<string, string | undefined>>;
   reporter: Reporter;
@@ -21,6 +25,8 @@ export interface WorkInput {
   phases: Phases;
   stop: Stop;
   now(): number;
+  /** 0 up to 1. */
+  random(): number;
 }
 
 export const mirrorInput = ({

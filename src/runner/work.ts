@@ -1,9 +1,12 @@
 import { messageOf } from '../task/errors.ts';
 import type { OutcomeReport } from '../task/protocol.ts';
 import { runAgent } from './agent-phase.ts';
+import type { CodingAgent } from './agents/agent.ts';
+import { loadAgent } from './agents/registry.ts';
 import { deliver } from './deliver.ts';
 import { createExchange, readSummary } from './exchange.ts';
 import { keepUpMirrors } from './mirror-upkeep.ts';
+import { type ModelGateway, openModel } from './model.ts';
 import { emptyOutcome, fail, failureOf } from './outcome.ts';
 import { prepare } from './prepare.ts';
 import type { WorkInput } from './work-input.ts';
@@ -15,21 +18,15 @@ import type { WorkInput } from './work-input.ts';
 export async function doWork(input: WorkInput): Promise<OutcomeReport> {
   const { payload, phases, stop } = input;
   const outcome = emptyOutcome();
-  const ended = new AbortController();
   try {
-    const { workspace, sandbox } = await prepare(input);
+    const agent = await loadAgent(payload.agent.type);
+    const agentFolders = (await agent.readable?.(input.environment)) ?? [];
+    const gateway = agent.speaks ? await openModel(input, agent.speaks) : undefined;
     try {
-      // While the agent works, this process has nothing else to do.
-      void keepUp(input, AbortSignal.any([stop.signal, ended.signal]));
-      const exchange = await createExchange(input.folders.exchange, payload.prompt);
-      const result = await runAgent(input, sandbox, exchange);
-      Object.assign(outcome, result.verification);
-      outcome.summary =
-        (result.ending.kind === 'done' ? result.ending.summary : null) ?? (await readSummary(exchange));
-      await deliver(input, workspace, result, outcome);
+      await workWith(input, { agent, agentFolders, gateway }, outcome);
     } finally {
-      ended.abort();
-      await sandbox.close();
+      Object.assign(outcome, gateway?.spent());
+      await gateway?.close();
     }
   } catch (error) {
     if (stop.reason?.kind === 'unwanted') throw error;
@@ -43,6 +40,35 @@ export async function doWork(input: WorkInput): Promise<OutcomeReport> {
   };
   tellBranch(input, outcome);
   return outcome;
+}
+
+interface Means {
+  agent: CodingAgent;
+  agentFolders: readonly string[];
+  gateway: ModelGateway | undefined;
+}
+
+async function workWith(
+  input: WorkInput,
+  { agent, agentFolders, gateway }: Means,
+  outcome: OutcomeReport,
+): Promise<void> {
+  const gatewayPort = gateway?.port ?? null;
+  const ended = new AbortController();
+  const { workspace, sandbox } = await prepare(input, { agentFolders, gatewayPort });
+  try {
+    // While the agent works, this process has nothing else to do.
+    void keepUp(input, AbortSignal.any([input.stop.signal, ended.signal]));
+    const exchange = await createExchange(input.folders.exchange, input.payload.prompt);
+    const result = await runAgent(input, { sandbox, exchange, agent, model: gateway?.model ?? null });
+    Object.assign(outcome, result.verification);
+    outcome.summary =
+      (result.ending.kind === 'done' ? result.ending.summary : null) ?? (await readSummary(exchange));
+    await deliver(input, workspace, result, outcome);
+  } finally {
+    ended.abort();
+    await sandbox.close();
+  }
 }
 
 async function keepUp({ git, workDir, payload, now, output }: WorkInput, signal: AbortSignal): Promise<void> {

@@ -331,6 +331,18 @@ export const ERRORS = {
     remedy: 'Install it, or choose another with --agent.',
     retryable: false,
   },
+  MODEL_NOT_CONFIGURED: {
+    category: 'auth',
+    title: 'The platform has no credentials for the model',
+    remedy: 'Set the variable that the message names where the platform runs, and start it again.',
+    retryable: false,
+  },
+  MODEL_NOT_PRICED: {
+    category: 'input',
+    title: 'What the model costs is not known',
+    remedy: 'Add its price to `model_prices`, or choose a model that has one.',
+    retryable: false,
+  },
   TURN_LIMIT_REACHED: {
     category: 'limit',
     title: 'The turn cap was reached',

@@ -86,10 +86,50 @@ export const payloadSchema = z.object({
 });
 export type Payload = z.infer<typeof payloadSchema>;
 
+/** US dollars for a million tokens. Without rates for the cache, its tokens cost what input costs. */
+export const modelPriceSchema = z.strictObject({
+  input: z.number().min(0),
+  output: z.number().min(0),
+  cache_read: z.number().min(0).optional(),
+  cache_write: z.number().min(0).optional(),
+});
+
+const modelNames = {
+  /** Model of a task that names none. */
+  main_model: z.string(),
+  /** For side jobs of the agent. */
+  small_model: z.string(),
+  /** By model; these come before the runner's own table. */
+  prices: z.record(z.string(), modelPriceSchema),
+};
+
+/** How the runner reaches the model that the agent works with. */
+export const modelAccessSchema = z.discriminatedUnion('provider', [
+  z.object({
+    provider: z.enum(['anthropic', 'openai']),
+    /** Null = the provider's own. */
+    base_url: z.string().nullable(),
+    auth: z.enum(['api_key', 'bearer']),
+    secret: z.string(),
+    ...modelNames,
+  }),
+  z.object({
+    provider: z.literal('bedrock'),
+    region: z.string(),
+    access_key_id: z.string(),
+    secret_access_key: z.string(),
+    session_token: z.string().nullable(),
+    ...modelNames,
+  }),
+]);
+export type ModelAccess = z.infer<typeof modelAccessSchema>;
+
 /** POST credentials: short-lived secrets for the runner's own use; never given to the agent. */
 export const credentialsSchema = z.object({
   /** For HTTPS remotes; null where none is needed. */
   git: z.object({ username: z.string(), password: z.string() }).nullable(),
+  /** Null where the agent needs no model, or the deployment has no credentials for one. */
+  model: modelAccessSchema.nullable().default(null),
   expires_at: z.string().nullable(),
 });
 export type Credentials = z.infer<typeof credentialsSchema>;

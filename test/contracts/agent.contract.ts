@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { AgentInput, CodingAgent } from '../../src/runner/agents/agent.ts';
+import type { AgentInput, AgentModel, CodingAgent } from '../../src/runner/agents/agent.ts';
+import type { EventType } from '../../src/task/events.ts';
 import { type AgentRoom, createAgentRoom } from '../fixtures/agent-room.ts';
 
 /** What the suite makes an agent do; how it's made to is the harness's business. */
@@ -29,6 +30,8 @@ export interface AgentHarness {
   settings(behaviour: AgentBehaviour): AgentInput['agent'];
   /** Settings under which it can't be started; null when there are none. */
   unavailable(): AgentInput['agent'] | null;
+  /** The model of an agent that speaks to one. */
+  model?(): AgentModel;
 }
 
 /** Every coding agent must pass this. */
@@ -44,7 +47,10 @@ export function agentContract(name: string, harness: AgentHarness): void {
       expect(left).toEqual([]);
     });
 
-    const run = (behaviour: AgentBehaviour) => harness.agent.run(room.input(harness.settings(behaviour)));
+    const run = (behaviour: AgentBehaviour) =>
+      harness.agent.run(room.input(harness.settings(behaviour), harness.model?.() ?? null));
+    const told = (type: EventType) =>
+      room.events.filter((event) => event.type === type).map(({ metadata }) => metadata);
 
     it('works in the workspace', async () => {
       expect(await run('work')).toMatchObject({ kind: 'done' });
@@ -91,6 +97,28 @@ export function agentContract(name: string, harness: AgentHarness): void {
     it('leaves no process behind', async () => {
       expect(await run('leave-daemon')).toMatchObject({ kind: 'done' });
       expect(room.processes()).toEqual([]);
+    });
+
+    it.runIf(harness.agent.speaks)('tells of its turns and tools', async () => {
+      await run('work');
+      const turns = told('agent_turn').map(({ turn }) => turn);
+      expect(turns.at(-1)).toBe(2);
+      expect(turns).toEqual([...turns].sort());
+      expect(told('agent_tool_call')).toEqual([
+        { tool: expect.any(String), preview: expect.stringContaining('done.txt') },
+      ]);
+      expect(told('agent_tool_result')).toMatchObject([{ tool: expect.any(String), ok: true }]);
+      expect(told('agent_milestone')).toMatchObject([{ milestone: 'agent_ready' }]);
+    });
+
+    it.runIf(harness.agent.speaks)('tells of what went wrong', async () => {
+      await run('crash');
+      expect(told('agent_error').at(-1)).toMatchObject({ error_type: 'agent_crashed' });
+    });
+
+    it.runIf(harness.agent.speaks)('without a model says so', async () => {
+      const input = room.input(harness.settings('work'), null);
+      await expect(harness.agent.run(input)).rejects.toMatchObject({ code: 'AGENT_NOT_AVAILABLE' });
     });
 
     it('that can not be started says so', async ({ skip }) => {

@@ -14,7 +14,9 @@ import { tmpdir } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createModelServer } from '../fakes/model-server.ts';
 import { bareRepo, git } from '../fixtures/git-repo.ts';
+import { claudeMissing } from '../fixtures/installed-agents.ts';
 
 /** `bgagent demo` as a person starts it. What it must leave behind is nothing: no process, no folder. */
 
@@ -125,6 +127,33 @@ describe('the demo', () => {
     expect(git(repo, 'show', `${branch_name}:hi.txt`)).toBe('hi');
     expectNothingLeft();
   });
+
+  it.skipIf(claudeMissing())(
+    'lets Claude work at a server that speaks the Anthropic API (R3, N2)',
+    async () => {
+      const server = await createModelServer();
+      server.script({
+        text: 'I say hi.',
+        tools: [
+          {
+            name: 'Bash',
+            input: { command: '{ env; cat /proc/*/environ; } 2>&1 | rev > seen.txt', description: 'Looks' },
+          },
+        ],
+      });
+      const args = ['--repo', repo, '--task', 'Say hi', '--agent', 'claude', '--allow-unsandboxed', '--json'];
+      const secret = 'any-key-that-is-planted';
+      const { ended, out, err } = demo(args, { ANTHROPIC_BASE_URL: server.url, ANTHROPIC_API_KEY: secret });
+      expect(await ended, err()).toBe(0);
+      const { branch_name, outcome } = JSON.parse(out());
+      expect(outcome).toBe('changes');
+      expect(server.requests.map(({ headers }) => headers['x-api-key'])).toEqual([secret, secret]);
+      expect(git(repo, 'show', `${branch_name}:seen.txt`)).not.toContain([...secret].reverse().join(''));
+      expect(out() + err()).not.toContain(secret);
+      await server.close();
+      expectNothingLeft();
+    },
+  );
 
   it("refuses a command of one's own where no sandbox can be had, and says what to install", async () => {
     const args = ['--repo', repo, '--agent-command', 'echo hi > hi.txt'];

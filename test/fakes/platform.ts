@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
+  type ModelAccess,
   type OutcomeReport,
   type Payload,
   type ReportReply,
@@ -23,6 +24,7 @@ export interface FakePlatform {
   mode: 'ok' | 'down' | 'stale' | 'unavailable' | 'refuse' | 'html';
   reply: ReportReply;
   credentials: { username: string; password: string } | null;
+  model: ModelAccess | null;
   /** Resolves when the outcome is there. */
   ended(): Promise<OutcomeReport>;
   /** Resolves when an event of that type is there. */
@@ -58,7 +60,8 @@ export async function createFakePlatform(payload: () => Payload): Promise<FakePl
       return holder === runner_id ? send(response, { started: true }) : fail(response, 409, 'EPOCH_STALE');
     }
     if (what === 'payload') return send(response, payload());
-    if (what === 'credentials') return send(response, { git: platform.credentials, expires_at: null });
+    if (what === 'credentials')
+      return send(response, { git: platform.credentials, model: platform.model, expires_at: null });
     if (what === 'report') return send(response, take(reportRequestSchema.parse(body)));
     return fail(response, 404, 'NOT_FOUND');
   }
@@ -124,6 +127,7 @@ export async function createFakePlatform(payload: () => Payload): Promise<FakePl
     mode: 'ok',
     reply: { cancel_requested: false, nudges: [] },
     credentials: null,
+    model: null,
     ended: () => until(() => outcome),
     async seen(eventType, matches = () => true) {
       await until(() =>

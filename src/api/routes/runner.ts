@@ -96,16 +96,20 @@ export function runnerRoutes(app: ApiApp, deps: ApiDeps): void {
       method: 'post',
       path: '/v1/runner/{task_id}/credentials',
       operationId: 'runnerCredentials',
-      summary: 'Short-lived credentials for clone and push',
+      summary: 'Credentials for clone, push and model',
       middleware: [withToken, jsonBody({ optional: true })] as const,
       request: { params: taskParams },
       responses: { 200: json('The credentials.', dataOf(credentialsSchema)), ...failures },
     }),
     async (c) => {
       requireLive(c.get('claim'));
-      const credentials = await deps.forgeCredentials(c.get('claim').task.repo);
+      const { task } = c.get('claim');
+      const [credentials, model = null] = await Promise.all([
+        deps.forgeCredentials(task.repo),
+        deps.modelAccess?.(task),
+      ]);
       const git = credentials && { username: credentials.username, password: credentials.password };
-      return c.json({ data: { git, expires_at: credentials?.expiresAt ?? null } }, 200);
+      return c.json({ data: { git, model, expires_at: credentials?.expiresAt ?? null } }, 200);
     },
   );
 }

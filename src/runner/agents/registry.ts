@@ -4,6 +4,8 @@ import type { CodingAgent } from './agent.ts';
 /** Each agent is loaded only when it's used. */
 const AGENTS: Readonly<Record<string, () => Promise<CodingAgent>>> = {
   command: async () => (await import('./command/command.ts')).createCommandAgent(),
+  claude: async () => (await import('./claude/claude.ts')).createClaudeAgent(),
+  codex: async () => (await import('./codex/codex.ts')).createCodexAgent(),
 };
 
 /** The agent of that name. Throws AGENT_NOT_AVAILABLE. */

@@ -31,6 +31,8 @@ export interface SandboxPolicy {
   denyRead: readonly string[];
   /** Hosts that it may reach, as `host` or `*.host`; none = no network at all. */
   egress: readonly string[];
+  /** A port of this machine's loopback that is to be reached under the same address inside; null = none. */
+  gatewayPort: number | null;
   /** Where the agent's temporary files go; one of `writable`. */
   tmp: string;
   /** A folder for files of the sandbox itself, out of the agent's reach. */

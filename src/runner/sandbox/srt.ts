@@ -16,7 +16,8 @@ export async function createSrtSandbox(policy: SandboxPolicy): Promise<Sandbox> 
   await mkdir(empty, { recursive: true, mode: 0o700 });
   process.chdir(empty);
   const opened = { ...policy, readable: [...policy.readable, ...(await helperFolder())] };
-  const needsLibrary = policy.egress.length > 0 || process.platform !== 'linux';
+  const needsLibrary =
+    policy.egress.length > 0 || policy.gatewayPort !== null || process.platform !== 'linux';
   const library = await (needsLibrary ? withProxy(opened) : withoutNetwork(opened));
   return {
     type: 'srt',
@@ -75,7 +76,7 @@ async function withoutNetwork(policy: SandboxPolicy): Promise<Library> {
 async function withProxy(policy: SandboxPolicy): Promise<Library> {
   const { SandboxManager } = await import('@anthropic-ai/sandbox-runtime');
   const config = {
-    network: { allowedDomains: [...policy.egress], deniedDomains: [], strictAllowlist: true },
+    network: { allowedDomains: allowedHosts(policy), deniedDomains: [], strictAllowlist: true },
     filesystem: {
       denyRead: policy.denyRead.map(literal),
       allowRead: policy.readable.map(literal),
@@ -108,14 +109,38 @@ async function withProxy(policy: SandboxPolicy): Promise<Library> {
 
 const COMMAND_LINE = 'BGAGENT_COMMAND_LINE';
 
-const script = ({ writable: [workTree = '/'], tmp }: SandboxPolicy): string =>
+/** The gateway's port and no other: what else listens on this machine is none of the agent's business. */
+const allowedHosts = ({ egress, gatewayPort }: SandboxPolicy): string[] =>
+  gatewayPort === null ? [...egress] : [...egress, `127.0.0.1:${gatewayPort}`];
+
+const script = ({ writable: [workTree = '/'], tmp, gatewayPort }: SandboxPolicy): string =>
   [
+    ...(gatewayPort === null ? [] : wayToGateway(gatewayPort)),
     `cd ${quote(workTree)} || exit 126`,
     // The library sets a folder of its own that all commands share.
     `TMPDIR=${quote(tmp)}; export TMPDIR`,
     `c=$${COMMAND_LINE}; unset ${COMMAND_LINE}`,
     'exec /bin/sh -c "$c"',
   ].join('\n');
+
+/**
+ * The network namespace has a loopback of its own. On it a forwarder takes the gateway's place and passes connections on by the
+ * sandbox's proxy, so that any agent finds the gateway, whatever it thinks of proxies; servers that the agent starts for
+ * itself stay reachable, too. On macOS there is no such namespace: there the proxy has to be used for loopback as well.
+ */
+function wayToGateway(port: number): string[] {
+  if (process.platform !== 'linux') return ['NO_PROXY= no_proxy=; export NO_PROXY no_proxy'];
+  return [
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
+    'p=${HTTP_PROXY#http://}; q=${p##*:}',
+    // The user name is written as in a URL there.
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
+    'case $p in *@*) a=",proxyauth=$(printf %s "${p%@*}" | sed s/%3D/=/g)";; *) a=;; esac',
+    `socat TCP-LISTEN:${port},bind=127.0.0.1,fork,reuseaddr "PROXY:localhost:127.0.0.1:${port},proxyport=$q$a" </dev/null >/dev/null 2>&1 &`,
+    // It listens within milliseconds, and there is nothing to be done about it if it doesn't.
+    `n=0; while [ $n -lt 200 ] && ! socat /dev/null TCP:127.0.0.1:${port} 2>/dev/null; do n=$((n+1)); sleep 0.01; done`,
+  ];
+}
 
 /** A path as it is: characters that would make it a pattern have no meaning. */
 const literal = (path: string): { path: string; literal: true } => ({ path, literal: true });

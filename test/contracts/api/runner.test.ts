@@ -143,7 +143,11 @@ describe('payload and credentials', () => {
     const payload = await call(token, task, 'GET', 'payload');
     expect(payload.body.data).toMatchObject({ task_id: task.task_id, attempt: 1, prompt: 'Add a greeting' });
     const credentials = await call(token, task, 'POST', 'credentials', {});
-    expect(credentials.body.data).toEqual({ git: { username: 'x', password: 'secret' }, expires_at: null });
+    expect(credentials.body.data).toEqual({
+      git: { username: 'x', password: 'secret' },
+      model: null,
+      expires_at: null,
+    });
   });
 
   it('are not handed out to users', async () => {
