@@ -1,11 +1,8 @@
-import { createRequire, enableCompileCache } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
 import { EXIT } from './exit-codes.ts';
+import { runCli } from './run.ts';
 
 /** The process behind `bgagent`: signals, streams and exit code. Everything else is in run.ts. */
-
-// What was compiled (and stripped of its types) once is kept: the next start is faster and needs less memory.
-enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/bgagent', import.meta.url)));
 
 /** Who asks again after this doesn't want to wait for a clean end. (One Ctrl-C can arrive twice: from the terminal and from npm.) */
 const INSIST_AFTER_MS = 1_000;
@@ -33,7 +30,6 @@ for (const stream of [process.stdout, process.stderr]) {
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
-const { runCli } = await import('./run.ts');
 process.exitCode = await runCli({
   args: process.argv.slice(2),
   environment: async () => (await import('../config/environment.ts')).readEnvironment(),

@@ -73,7 +73,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       environment: options.environmentSecrets,
     });
     const taskTokens = createTaskTokens({ secret: await taskTokenSecret(secrets), now });
-    const runtime = await createSqliteRuntime({ database, now });
+    const runtime = await createSqliteRuntime({ database, now, trimAfterMs: 5_000 });
     closers.push(() => runtime.close());
     const waker = createWaker({ stores, runtime });
     const forge = createGitForge({
