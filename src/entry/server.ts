@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createApi } from '../api/app.ts';
@@ -25,6 +24,7 @@ import { BgAgentError, messageOf } from '../task/errors.ts';
 import { createIdSource } from '../task/ids.ts';
 import type { Log } from '../task/log.ts';
 import { writePlatformFiles } from './client-key.ts';
+import { makeDataFolder } from './data-folder.ts';
 import { listen } from './listen.ts';
 import { modelAccess } from './model-access.ts';
 import { createRepoResolver } from './repo-references.ts';
@@ -54,7 +54,7 @@ export interface Platform {
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   const { dataDir, settings, log } = options;
   const now = Date.now;
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makeDataFolder(dataDir);
   const database = await openDatabase({
     file: join(dataDir, 'bgagent.db'),
     migrations: [storeMigrations, runtimeMigrations],
