@@ -253,6 +253,12 @@ export const ERRORS = {
     remedy: 'Retry; if it happens again, check that the forge answers.',
     retryable: true,
   },
+  REPO_NOT_FOUND_OR_NO_ACCESS: {
+    category: 'repository',
+    title: 'There is no such repository, or no access to it',
+    remedy: 'Check the path or URL, and that the platform may read it.',
+    retryable: false,
+  },
   REPO_UNREACHABLE: {
     category: 'repository',
     title: 'The repository can not be reached',
@@ -364,7 +370,7 @@ export const ERRORS = {
   DISK_QUOTA_EXCEEDED: {
     category: 'limit',
     title: 'The workspace is over its size limit',
-    remedy: 'Raise workspace_max_mb or max_files, or make the agent write less.',
+    remedy: 'Raise workspace_max_mb or workspace_max_files, or make the agent write less.',
     retryable: false,
   },
   SANDBOX_UNAVAILABLE: {
