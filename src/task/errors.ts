@@ -253,12 +253,6 @@ export const ERRORS = {
     remedy: 'Retry; if it happens again, check that the forge answers.',
     retryable: true,
   },
-  REPO_NOT_FOUND_OR_NO_ACCESS: {
-    category: 'repository',
-    title: 'There is no such repository, or no access to it',
-    remedy: 'Check the path or URL, and that the platform may read it.',
-    retryable: false,
-  },
   REPO_UNREACHABLE: {
     category: 'repository',
     title: 'The repository can not be reached',
