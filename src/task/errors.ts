@@ -143,6 +143,12 @@ export const ERRORS = {
     remedy: 'Stop the process that the message names, or use another data folder.',
     retryable: false,
   },
+  DATABASE_DAMAGED: {
+    category: 'platform',
+    title: 'The database file can not be used',
+    remedy: 'Put back a copy of the file that the message names, or use another data folder.',
+    retryable: false,
+  },
   DATABASE_TOO_NEW: {
     category: 'platform',
     title: 'The database is newer than this program',
@@ -310,7 +316,7 @@ export const ERRORS = {
   SESSION_EXITED: {
     category: 'compute',
     title: 'The session ended without a result',
-    remedy: 'See the log of the task for its last words; retry.',
+    remedy: 'See the log of the task, if it printed anything; what was not pushed is lost. Retry.',
     retryable: true,
   },
   TASK_STRANDED: {
