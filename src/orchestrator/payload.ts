@@ -55,7 +55,9 @@ export function buildPayload({ task, repoConfig, settings, source, denyRead }: P
       setup: repoConfig?.setup_command ?? null,
       build: repoConfig?.build_command ?? null,
       lint: repoConfig?.lint_command ?? null,
+      test: null,
     },
+    verification: { timeout_s: settings.verify_timeout_s, repair: settings.repair_regressions },
     sandbox: {
       mode: settings.sandbox,
       egress: [...settings.sandbox_egress, ...(repoConfig?.egress_allowlist ?? [])],
