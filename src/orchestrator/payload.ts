@@ -35,7 +35,11 @@ export function buildPayload({ task, repoConfig, settings, source, denyRead }: P
       branch_name: source.branch,
       resume_sha: source.resumeSha,
     },
-    prompt: buildPrompt(task, { name: source.branch, base: source.baseBranch }),
+    prompt: buildPrompt(
+      task,
+      { name: source.branch, base: source.baseBranch },
+      repoConfig?.system_prompt_overrides,
+    ),
     commit: {
       title: commitTitle(task),
       author_name: 'bgagent',

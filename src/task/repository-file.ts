@@ -35,7 +35,7 @@ export const repositoryFileSchema = z.strictObject({
       max_turns: z.number().int().min(LIMITS.maxTurns.min).max(LIMITS.maxTurns.max).optional(),
       max_budget_usd: z.number().min(LIMITS.maxBudgetUsd.min).max(LIMITS.maxBudgetUsd.max).optional(),
       /** Seconds from the start of the work. */
-      deadline_s: z.number().int().min(10).max(172_800).optional(),
+      deadline_s: z.number().int().min(1).max(172_800).optional(),
     })
     .optional(),
 });
