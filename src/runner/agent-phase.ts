@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../task/errors.ts';
+import { BgAgentError, type ErrorCode } from '../task/errors.ts';
 import type { CheckResult, Verdict } from '../task/verification.ts';
 import type { AgentInput, AgentModel, AgentResult, CodingAgent } from './agents/agent.ts';
 import { type Exchange, writeRepairPrompt } from './exchange.ts';
@@ -7,7 +7,7 @@ import { preview } from './output.ts';
 import { watchQuota } from './quota.ts';
 import { createRoom, type Room } from './room.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
-import { setArtifactsAside, stageWork } from './stage.ts';
+import { hasStagedWork, setArtifactsAside, stageWork } from './stage.ts';
 import {
   type CheckRuns,
   compare,
@@ -47,11 +47,6 @@ export async function runAgent(input: WorkInput, place: AgentPlace): Promise<Age
   const result: Omit<AgentPhase, 'ending'> = { verification: null, staged: false };
   try {
     const baseline = await setUp(input, room);
-    if (!baseline)
-      return {
-        ...result,
-        ending: { kind: 'error', code: 'SETUP_FAILED', message: 'the setup command failed' },
-      };
     let ending = await phases.run('agent', () => work(input, place, room));
     if (ending.kind === 'done' && hasChecks(payload.commands)) {
       const verify = (afterRepair: boolean) => verifyWork(input, { room, baseline, result, afterRepair });
@@ -132,7 +127,13 @@ async function verifyWork(
   await stageWork(input);
   result.staged = true;
   const results = await phases.run('verify', async () =>
-    compare(baseline, await runChecks(payload.commands, payload.verification.timeout_s, room.command)),
+    compare(
+      baseline,
+      // Where nothing has changed, nothing can have got worse.
+      (await hasStagedWork(input))
+        ? await runChecks(payload.commands, payload.verification.timeout_s, room.command)
+        : baseline,
+    ),
   );
   result.verification = results;
   for (const { check, after, reason } of results)
@@ -168,15 +169,21 @@ function tidied<T extends object>(metadata: T, change: (text: string) => string)
   return copy;
 }
 
-/** The repository's own preparation; undefined when it failed. What it left behind stays out of the commit. */
-async function setUp(input: WorkInput, room: Room): Promise<CheckRuns | undefined> {
+/** The repository's own preparation, and the baseline. Throws SETUP_FAILED. What they leave behind stays out of the commit. */
+async function setUp(input: WorkInput, room: Room): Promise<CheckRuns> {
   const { payload, phases, output } = input;
   const { commands, limits, verification } = payload;
   const { setup } = commands;
-  if (setup !== null) {
-    const { code } = await phases.run('setup', () => room.command(setup, limits.clone_timeout_s * 1_000));
-    if (code !== 0) return undefined;
-  }
+  if (setup !== null)
+    await phases.run('setup', async () => {
+      const { code, timedOut } = await room.command(setup, limits.clone_timeout_s * 1_000);
+      if (timedOut)
+        throw new BgAgentError(
+          'SETUP_FAILED',
+          `the setup command took longer than ${limits.clone_timeout_s} s (clone_timeout_s)`,
+        );
+      if (code !== 0) throw new BgAgentError('SETUP_FAILED', 'the setup command failed');
+    });
   const baseline = hasChecks(commands)
     ? await phases.run('baseline', () => runChecks(commands, verification.timeout_s, room.command))
     : {};

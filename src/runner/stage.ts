@@ -31,6 +31,23 @@ export async function stageWork({ git, folders, output }: StageInput): Promise<v
   if (code !== 0) output.note(`some files are left out of the commit: ${firstLines(stderr)}\n`);
 }
 
+/** Whether what is staged differs from the commit that the work began at. */
+export async function hasStagedWork({
+  git,
+  folders,
+  payload,
+}: StageInput & Pick<WorkInput, 'payload'>): Promise<boolean> {
+  const start = payload.repo.resume_sha ?? payload.repo.base_sha;
+  const { code } = await git.run(
+    ['diff-index', '--cached', '--quiet', '--ignore-submodules=none', start, '--'],
+    {
+      ...workTreeOptions({ folders }),
+      okCodes: [0, 1],
+    },
+  );
+  return code === 1;
+}
+
 /** What lies beside the staged files is what commands have left behind, and no work of the agent: ignored from here on. */
 export async function setArtifactsAside({ git, folders }: StageInput): Promise<void> {
   const { stdout } = await git.run(

@@ -1,4 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
@@ -8,8 +10,13 @@ import {
   filesOnBranch,
   isRunning,
   type RunnerWorld,
+  sandboxMissing,
 } from '../../../test/fixtures/runner.ts';
 import type { Payload } from '../../task/protocol.ts';
+
+const missing = await sandboxMissing();
+if (missing !== undefined)
+  process.stdout.write(`skipped: hosts of .bgagent.yaml in the sandbox: ${missing}\n`);
 
 let world: RunnerWorld;
 afterEach(() => world.close());
@@ -96,6 +103,29 @@ describe('verification (R4)', () => {
     });
     expect(log).toContain('timed out after 1 s, killed');
     expect(isRunning('sleep 611.5')).toBe(false);
+  });
+
+  it('is not run again where nothing has changed', async () => {
+    world = await createRunnerWorld();
+    const { outcome, log } = await world.run({
+      command: 'true',
+      payload: commands({ build: 'true; echo built' }),
+    });
+    expect(outcome).toMatchObject({ result: 'no_changes', build_passed: true });
+    expect(log.match(/^built$/gm)).toHaveLength(1);
+  });
+
+  it('kills a setup command that hangs', async () => {
+    world = await createRunnerWorld();
+    const { outcome } = await world.run({
+      payload: commands({ setup: 'sleep 614.5' }),
+      limits: { clone_timeout_s: 1 },
+    });
+    expect(outcome).toMatchObject({
+      result: 'failed',
+      error: { code: 'SETUP_FAILED', message: 'the setup command took longer than 1 s (clone_timeout_s)' },
+    });
+    expect(isRunning('sleep 614.5')).toBe(false);
   });
 
   it('keeps secrets out of what it hands on', async () => {
@@ -228,6 +258,24 @@ describe('.bgagent.yaml in the repository', () => {
     });
     expect(second.log).toContain('$ grep Hello README.md');
     expect(second.log).not.toContain('nowhere');
+  });
+
+  it.skipIf(missing !== undefined)('shortens the list of hosts that the sandbox lets through', async () => {
+    const server = createServer((_, response) => response.end('reached'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      world = await createRunnerWorld({ files: file('egress: [b.localhost]\n') });
+      const { log, outcome } = await world.run({
+        command: `for host in a b; do curl --silent --max-time 10 http://$host.localhost:${port}/; echo " $host $?"; done`,
+        payload: { sandbox: { mode: 'required', egress: ['a.localhost', 'b.localhost'], deny_read: [] } },
+      });
+      expect(outcome?.error).toBeNull();
+      expect(log).toContain('reached b 0');
+      expect(log).not.toContain('reached a');
+    } finally {
+      server.close();
+    }
   });
 
   it('shortens the deadline', async () => {
