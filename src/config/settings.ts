@@ -167,6 +167,17 @@ export const settingsSchema = z.strictObject({
     .default(16)
     .describe('Output of an agent that the log keeps; the rest is counted.'),
   clone_timeout_s: z.number().int().min(1).default(1_800).describe('Longest run of a git or setup command.'),
+  verify_timeout_s: z
+    .number()
+    .int()
+    .min(1)
+    .max(172_800)
+    .default(1_800)
+    .describe('Longest run of one build, lint or test command; beyond it, it counts as failed.'),
+  repair_regressions: z
+    .boolean()
+    .default(true)
+    .describe('Whether an agent whose work broke build, lint or test gets one chance to repair it.'),
   cache_max_mb: z
     .number()
     .min(1)

@@ -35,7 +35,11 @@ export function buildPayload({ task, repoConfig, settings, source, denyRead }: P
       branch_name: source.branch,
       resume_sha: source.resumeSha,
     },
-    prompt: buildPrompt(task, { name: source.branch, base: source.baseBranch }),
+    prompt: buildPrompt(
+      task,
+      { name: source.branch, base: source.baseBranch },
+      repoConfig?.system_prompt_overrides,
+    ),
     commit: {
       title: commitTitle(task),
       author_name: 'bgagent',
@@ -55,7 +59,9 @@ export function buildPayload({ task, repoConfig, settings, source, denyRead }: P
       setup: repoConfig?.setup_command ?? null,
       build: repoConfig?.build_command ?? null,
       lint: repoConfig?.lint_command ?? null,
+      test: null,
     },
+    verification: { timeout_s: settings.verify_timeout_s, repair: settings.repair_regressions },
     sandbox: {
       mode: settings.sandbox,
       egress: [...settings.sandbox_egress, ...(repoConfig?.egress_allowlist ?? [])],

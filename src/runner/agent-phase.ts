@@ -1,13 +1,23 @@
-import type { ErrorCode } from '../task/errors.ts';
+import { BgAgentError, type ErrorCode } from '../task/errors.ts';
+import type { CheckResult, Verdict } from '../task/verification.ts';
 import type { AgentInput, AgentModel, AgentResult, CodingAgent } from './agents/agent.ts';
-import type { Exchange } from './exchange.ts';
-import { createLauncher } from './launcher.ts';
+import { type Exchange, writeRepairPrompt } from './exchange.ts';
 import { failureOf } from './outcome.ts';
 import { preview } from './output.ts';
 import { watchQuota } from './quota.ts';
+import { createRoom, type Room } from './room.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
-import { setArtifactsAside, stageWork } from './stage.ts';
-import { hasVerification, type Verification, verify } from './verify.ts';
+import { hasStagedWork, setArtifactsAside, stageWork } from './stage.ts';
+import {
+  type CheckRuns,
+  compare,
+  hasChecks,
+  regressions,
+  regressionText,
+  runChecks,
+  verdicts,
+} from './verification/checks.ts';
+import { repairPrompt } from './verification/repair-prompt.ts';
 import type { WorkInput } from './work-input.ts';
 
 /** How the agent's part ended. */
@@ -15,7 +25,8 @@ export type Ending = AgentResult | { kind: 'error'; code: ErrorCode; message: st
 
 export interface AgentPhase {
   ending: Ending;
-  verification: Verification;
+  /** Null when nothing was verified. */
+  verification: CheckResult[] | null;
   /** The work was staged before other programs ran on the work tree. */
   staged: boolean;
 }
@@ -28,44 +39,28 @@ export interface AgentPlace {
   model: AgentModel | null;
 }
 
-const NOT_VERIFIED: Verification = { build_passed: null, lint_passed: null };
-
 /** Setup, baseline, agent and verification, all inside the sandbox. Never throws: what went wrong is the ending. */
-export async function runAgent(
-  input: WorkInput,
-  { sandbox, exchange, agent, model }: AgentPlace,
-): Promise<AgentPhase> {
-  const { payload, phases, reporter, stop, output } = input;
-  const { start, command, environment } = createRoom(input, sandbox);
+export async function runAgent(input: WorkInput, place: AgentPlace): Promise<AgentPhase> {
+  const { payload, phases, stop, output } = input;
+  const room = createRoom(input, place.sandbox);
   const endWatch = watchWorkspace(input);
-  const result: Omit<AgentPhase, 'ending'> = { verification: NOT_VERIFIED, staged: false };
+  const result: Omit<AgentPhase, 'ending'> = { verification: null, staged: false };
   try {
-    if (!(await setUp(input, command)))
-      return {
-        ...result,
-        ending: { kind: 'error', code: 'SETUP_FAILED', message: 'the setup command failed' },
-      };
-    const ending = await phases.run('agent', () =>
-      agent.run({
-        agent: payload.agent,
-        prompt: payload.prompt,
-        ...exchange,
-        workspace: input.folders.work,
-        model,
-        environment,
-        signal: stop.signal,
-        start,
-        ...whatItSays(input),
-      }),
-    );
-    output.flush();
-    stop.signal.throwIfAborted();
-    if (ending.kind === 'done' && hasVerification(payload.commands)) {
-      // What build and lint leave behind is not the agent's work.
-      await stageWork(input);
-      result.staged = true;
-      result.verification = await phases.run('verify', () => verify(payload.commands, command));
-      reporter.event('verification_completed', result.verification);
+    const baseline = await setUp(input, room);
+    let ending = await phases.run('agent', () => work(input, place, room));
+    if (ending.kind === 'done' && hasChecks(payload.commands)) {
+      const verify = (afterRepair: boolean) => verifyWork(input, { room, baseline, result, afterRepair });
+      const broken = regressions(await verify(false));
+      if (broken.length > 0 && payload.verification.repair) {
+        const repaired = await phases.run('repair', () => repair(input, place, room, broken));
+        if (repaired.kind === 'failed') {
+          // What was staged is the work as it was before.
+          output.note(`the repair failed: ${repaired.message}\n`);
+        } else {
+          await verify(true);
+          ending = { kind: 'done', summary: repaired.summary ?? ending.summary };
+        }
+      }
     }
     return { ...result, ending };
   } catch (error) {
@@ -76,6 +71,83 @@ export async function runAgent(
     output.end();
   }
 }
+
+/** One run of the agent, from its start until nothing of it is left. */
+async function work(
+  input: WorkInput,
+  { exchange, agent, model }: AgentPlace,
+  { start, environment }: Room,
+  told: { prompt: string; promptFile: string } = {
+    prompt: input.payload.prompt,
+    promptFile: exchange.promptFile,
+  },
+): Promise<AgentResult> {
+  const { payload, folders, stop, output } = input;
+  const ending = await agent.run({
+    agent: payload.agent,
+    ...told,
+    summaryFile: exchange.summaryFile,
+    workspace: folders.work,
+    model,
+    environment,
+    signal: stop.signal,
+    start,
+    ...whatItSays(input),
+  });
+  output.flush();
+  stop.signal.throwIfAborted();
+  return ending;
+}
+
+/** The one chance to put right what the work broke, within what is left of time, turns and money. */
+async function repair(
+  input: WorkInput,
+  place: AgentPlace,
+  room: Room,
+  broken: readonly CheckResult[],
+): Promise<AgentResult> {
+  // What the checks have left behind is not the agent's work, neither now nor afterwards.
+  await setArtifactsAside(input);
+  const prompt = repairPrompt(input.payload.prompt, broken);
+  input.output.note(`${regressionText(broken)} The agent gets one chance to repair it.\n`);
+  return work(input, place, room, { prompt, promptFile: await writeRepairPrompt(input.folders, prompt) });
+}
+
+/** Stages the work, then runs the checks on it: what they leave behind is not committed. */
+async function verifyWork(
+  input: WorkInput,
+  {
+    room,
+    baseline,
+    result,
+    afterRepair,
+  }: { room: Room; baseline: CheckRuns; result: Omit<AgentPhase, 'ending'>; afterRepair: boolean },
+): Promise<CheckResult[]> {
+  const { payload, phases, reporter, output } = input;
+  await stageWork(input);
+  result.staged = true;
+  const results = await phases.run('verify', async () =>
+    compare(
+      baseline,
+      // Where nothing has changed, nothing can have got worse.
+      (await hasStagedWork(input))
+        ? await runChecks(payload.commands, payload.verification.timeout_s, room.command)
+        : baseline,
+    ),
+  );
+  result.verification = results;
+  for (const { check, after, reason } of results)
+    output.note(`${check} after the work: ${shown(after)}${reason === null ? '' : ` (${reason})`}\n`);
+  reporter.event('verification_completed', {
+    ...verdicts(results),
+    regressed: regressions(results).map(({ check }) => check),
+    after_repair: afterRepair,
+    checks: results.map(({ output_tail: _, ...result }) => result),
+  });
+  return results;
+}
+
+const shown = (verdict: Verdict): string => verdict.replace('_', ' ');
 
 /** Where what the agent tells ends up: events with short previews, and the log; both without secrets. */
 function whatItSays({ reporter, output, redact }: WorkInput): Pick<AgentInput, 'onEvent' | 'print'> {
@@ -97,55 +169,28 @@ function tidied<T extends object>(metadata: T, change: (text: string) => string)
   return copy;
 }
 
-/** How programs are started for the agent, and for the commands of the repository. */
-function createRoom(input: WorkInput, sandbox: Sandbox) {
-  const { payload, folders, stop, output } = input;
-  const session = `${payload.task_id}-${payload.attempt}`;
-  const environment = agentEnvironment(input, session);
-  const start = createLauncher({
-    sandbox,
-    workspace: folders.work,
-    marker: `BGAGENT_SESSION=${session}`,
-    folders: [folders.work, folders.home, folders.tmp],
-    signal: stop.signal,
-    output: (stream) => output.read(stream),
-  });
-  /** Whether the command line ended well. */
-  const command = async (commandLine: string): Promise<boolean> => {
-    output.note(`$ ${commandLine}\n`);
-    const { ended } = await start(commandLine, environment);
-    const { code } = await ended;
-    output.flush();
-    stop.signal.throwIfAborted();
-    return code === 0;
-  };
-  return { start, command, environment };
-}
-
-/** Nothing of the host's but what tools need to be found. */
-function agentEnvironment(
-  { folders, payload, environment }: WorkInput,
-  session: string,
-): Record<string, string> {
-  return {
-    PATH: environment.PATH ?? '/usr/local/bin:/usr/bin:/bin',
-    HOME: folders.home,
-    LANG: environment.LANG ?? 'C.UTF-8',
-    TMPDIR: folders.tmp,
-    TERM: 'dumb',
-    BGAGENT_SESSION: session,
-    BGAGENT_TASK_ID: payload.task_id,
-  };
-}
-
-/** The repository's own preparation; false when it failed. What it left behind stays out of the commit. */
-async function setUp(input: WorkInput, command: (commandLine: string) => Promise<boolean>): Promise<boolean> {
-  const { commands } = input.payload;
+/** The repository's own preparation, and the baseline. Throws SETUP_FAILED. What they leave behind stays out of the commit. */
+async function setUp(input: WorkInput, room: Room): Promise<CheckRuns> {
+  const { payload, phases, output } = input;
+  const { commands, limits, verification } = payload;
   const { setup } = commands;
-  if (setup !== null && !(await input.phases.run('setup', () => command(setup)))) return false;
-  if (hasVerification(commands)) await input.phases.run('baseline', () => verify(commands, command));
-  if (setup !== null || hasVerification(commands)) await setArtifactsAside(input);
-  return true;
+  if (setup !== null)
+    await phases.run('setup', async () => {
+      const { code, timedOut } = await room.command(setup, limits.clone_timeout_s * 1_000);
+      if (timedOut)
+        throw new BgAgentError(
+          'SETUP_FAILED',
+          `the setup command took longer than ${limits.clone_timeout_s} s (clone_timeout_s)`,
+        );
+      if (code !== 0) throw new BgAgentError('SETUP_FAILED', 'the setup command failed');
+    });
+  const baseline = hasChecks(commands)
+    ? await phases.run('baseline', () => runChecks(commands, verification.timeout_s, room.command))
+    : {};
+  for (const [check, { verdict, reason }] of Object.entries(baseline))
+    if (verdict !== 'passed') output.note(`${check} before the work: ${shown(verdict)} (${reason})\n`);
+  if (setup !== null || hasChecks(commands)) await setArtifactsAside(input);
+  return baseline;
 }
 
 const watchWorkspace = ({ payload: { limits }, folders, stop }: WorkInput): (() => void) =>

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { open, writeFile } from 'node:fs/promises';
+import { open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** The two files by which runner and agent talk. The agent can write both, so what is read is not trusted. */
@@ -8,12 +8,21 @@ export interface Exchange {
   summaryFile: string;
 }
 
-const SUMMARY_LENGTH = 10_000;
+/** Characters of a summary that are kept. */
+export const SUMMARY_LENGTH = 10_000;
 
 export async function createExchange(folder: string, prompt: string): Promise<Exchange> {
   const exchange = { promptFile: join(folder, 'prompt.md'), summaryFile: join(folder, 'summary.md') };
   await writeFile(exchange.promptFile, prompt, { mode: 0o600 });
   return exchange;
+}
+
+/** Returns the file. The agent may have put something in its place, a link to elsewhere even: that goes first. */
+export async function writeRepairPrompt({ exchange }: { exchange: string }, prompt: string): Promise<string> {
+  const file = join(exchange, 'repair.md');
+  await rm(file, { recursive: true, force: true });
+  await writeFile(file, prompt, { mode: 0o600, flag: 'wx' });
+  return file;
 }
 
 /** What the agent wrote of its work; null when it wrote nothing. A link or a pipe in its place counts as nothing. */

@@ -1,5 +1,5 @@
 import { BgAgentError } from '../task/errors.ts';
-import type { ModelAccess, OutcomeReport } from '../task/protocol.ts';
+import type { ModelAccess, OutcomeReport, Payload } from '../task/protocol.ts';
 import type { AgentModel, ModelApi } from './agents/agent.ts';
 import { type GatewayLogEntry, openGateway } from './gateway/gateway.ts';
 import { DEFAULT_PRICES, type PriceTable } from './gateway/prices.ts';
@@ -10,6 +10,8 @@ import type { WorkInput } from './work-input.ts';
 export interface ModelGateway {
   port: number;
   model: AgentModel;
+  /** Sets other caps for the calls to come. */
+  limit(limits: Pick<Payload['limits'], 'max_turns' | 'max_budget_usd'>): void;
   spent(): Pick<OutcomeReport, 'turns_attempted' | 'turns_completed' | 'cost_usd'>;
   close(): Promise<void>;
 }
@@ -28,10 +30,11 @@ export async function openModel(input: WorkInput, api: ModelApi): Promise<ModelG
     );
   const main = payload.agent.model_id ?? access.main_model;
   const small = api === 'openai' ? main : access.small_model;
+  const limits = { maxTurns: payload.limits.max_turns, maxBudgetUsd: payload.limits.max_budget_usd };
   const gateway = await openGateway({
     upstream: await upstreamOf(access, input),
     models: { main, small },
-    limits: { maxTurns: payload.limits.max_turns, maxBudgetUsd: payload.limits.max_budget_usd },
+    limits,
     prices: pricesOf(access),
     now: input.now,
     random: input.random,
@@ -54,6 +57,9 @@ export async function openModel(input: WorkInput, api: ModelApi): Promise<ModelG
   return {
     port: gateway.port,
     model: { url: gateway.url, key: gateway.key, main, small, turns: () => gateway.usage().turnsAttempted },
+    limit({ max_turns: maxTurns, max_budget_usd: maxBudgetUsd }) {
+      Object.assign(limits, { maxTurns, maxBudgetUsd });
+    },
     spent() {
       const { turnsAttempted, turns, costUsd } = gateway.usage();
       return { turns_attempted: turnsAttempted, turns_completed: turns, cost_usd: costUsd };

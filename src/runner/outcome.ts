@@ -19,6 +19,7 @@ export const emptyOutcome = (): OutcomeReport => ({
   diff_truncated: false,
   build_passed: null,
   lint_passed: null,
+  verification: null,
   turns_attempted: null,
   turns_completed: null,
   cost_usd: null,

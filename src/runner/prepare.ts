@@ -1,8 +1,11 @@
 import { checkBranchName } from '../forge/git/branch.ts';
 import { parseRemote } from '../forge/git/remote.ts';
+import type { Payload } from '../task/protocol.ts';
+import { REPOSITORY_FILE } from '../task/repository-file.ts';
 import { layOutMirror } from './mirror.ts';
 import { planSandbox } from './open-sandbox.ts';
 import { sandboxPolicy } from './policy.ts';
+import { applyRepositoryFile, readRepositoryFile } from './repository-file.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { mirrorInput, type WorkInput } from './work-input.ts';
 import { createWorkspace, layOutFolders, type Workspace } from './workspace.ts';
@@ -13,11 +16,15 @@ export interface AgentNeeds {
   gatewayPort: number | null;
 }
 
-/** Clone and sandbox at the same time: neither needs the other. */
-export async function prepare(
-  input: WorkInput,
-  needs: AgentNeeds,
-): Promise<{ workspace: Workspace; sandbox: Sandbox }> {
+export interface Prepared {
+  workspace: Workspace;
+  sandbox: Sandbox;
+  /** What the repository says of itself is in it. */
+  payload: Payload;
+}
+
+/** Clone and sandbox at the same time, unless the repository has a say in what the sandbox lets through. */
+export async function prepare(input: WorkInput, needs: AgentNeeds): Promise<Prepared> {
   const { payload, folders, workDir, environment, phases, output, reporter } = input;
   // Before any of them becomes a path or an argument.
   for (const branch of [payload.repo.base_branch, payload.repo.branch_name]) checkBranchName(branch);
@@ -25,25 +32,40 @@ export async function prepare(
   await Promise.all([layOutFolders(folders), layOutMirror(mirrorInput(input))]);
   const plan = await planSandbox(payload.sandbox.mode, environment);
   reporter.event('runner_started', { attempt: payload.attempt, sandbox: plan.type });
-  const policy = sandboxPolicy({ folders, workDir, payload, path: environment.PATH ?? '', ...needs });
+  const open = (narrowed: Payload): Promise<Sandbox> =>
+    plan.open(sandboxPolicy({ folders, workDir, payload: narrowed, path: environment.PATH ?? '', ...needs }));
   // Without its sandbox the run is over: a long clone is not waited for.
   const noSandbox = new AbortController();
   const signal = AbortSignal.any([input.stop.signal, noSandbox.signal]);
-  const [sandbox, workspace] = await Promise.allSettled([
-    plan.open(policy).catch((error: unknown) => {
-      noSandbox.abort(error);
-      throw error;
-    }),
-    phases.run('clone', () => createWorkspace({ ...mirrorInput(input), signal, folders })),
-  ]);
+  const cloned = phases.run('clone', async () => {
+    const workspace = await createWorkspace({ ...mirrorInput(input), signal, folders });
+    return { workspace, payload: await narrowedPayload(input) };
+  });
+  const opened = (
+    payload.sandbox.egress.length === 0 ? open(payload) : cloned.then((c) => open(c.payload))
+  ).catch((error: unknown) => {
+    noSandbox.abort(error);
+    throw error;
+  });
+  const [sandbox, clone] = await Promise.allSettled([opened, cloned]);
   if (sandbox.status === 'rejected') throw sandbox.reason;
-  if (workspace.status === 'rejected') {
+  if (clone.status === 'rejected') {
     await sandbox.value.close();
-    throw workspace.reason;
+    throw clone.reason;
   }
   if (sandbox.value.type === 'none')
     output.note(
       'the agent runs WITHOUT a sandbox: it can read and change what the user of the platform can\n',
     );
-  return { sandbox: sandbox.value, workspace: workspace.value };
+  return { sandbox: sandbox.value, ...clone.value };
+}
+
+async function narrowedPayload(input: WorkInput): Promise<Payload> {
+  const { payload, refused } = applyRepositoryFile(
+    input.payload,
+    await readRepositoryFile(input),
+    input.now(),
+  );
+  for (const reason of refused) input.output.note(`${REPOSITORY_FILE}: not taken: ${reason}\n`);
+  return payload;
 }

@@ -240,6 +240,7 @@ describe('a runner', () => {
           setup: 'echo yes > installed',
           build: 'mkdir -p out; echo x > out/x$$; grep Hello README.md',
           lint: 'true',
+          test: null,
         },
       },
     });
@@ -261,7 +262,7 @@ describe('a runner', () => {
   it('fails before the agent runs when the setup fails', async () => {
     const { outcome, log } = await world.run({
       command: 'echo agent was here',
-      payload: { commands: { setup: 'exit 3', build: null, lint: null } },
+      payload: { commands: { setup: 'exit 3', build: null, lint: null, test: null } },
     });
     expect(outcome).toMatchObject({ result: 'failed', error: { code: 'SETUP_FAILED' } });
     expect(log).not.toContain('agent was here');

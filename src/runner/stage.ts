@@ -1,4 +1,4 @@
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GitRun } from '../forge/git/git.ts';
 import { lines } from './git-output.ts';
@@ -31,7 +31,24 @@ export async function stageWork({ git, folders, output }: StageInput): Promise<v
   if (code !== 0) output.note(`some files are left out of the commit: ${firstLines(stderr)}\n`);
 }
 
-/** What setup and baseline have put beside the repository's files is no work of the agent: ignored from here on. */
+/** Whether what is staged differs from the commit that the work began at. */
+export async function hasStagedWork({
+  git,
+  folders,
+  payload,
+}: StageInput & Pick<WorkInput, 'payload'>): Promise<boolean> {
+  const start = payload.repo.resume_sha ?? payload.repo.base_sha;
+  const { code } = await git.run(
+    ['diff-index', '--cached', '--quiet', '--ignore-submodules=none', start, '--'],
+    {
+      ...workTreeOptions({ folders }),
+      okCodes: [0, 1],
+    },
+  );
+  return code === 1;
+}
+
+/** What lies beside the staged files is what commands have left behind, and no work of the agent: ignored from here on. */
 export async function setArtifactsAside({ git, folders }: StageInput): Promise<void> {
   const { stdout } = await git.run(
     ['ls-files', '--others', '--exclude-standard', '--directory', '--no-empty-directory', '-z'],
@@ -40,7 +57,7 @@ export async function setArtifactsAside({ git, folders }: StageInput): Promise<v
   const patterns = lines(stdout, '\0').flatMap((path) =>
     path.includes('\n') ? [] : [`/${escapePattern(path)}`],
   );
-  await writeFile(join(folders.git, 'info/exclude'), `${patterns.join('\n')}\n`);
+  await appendFile(join(folders.git, 'info/exclude'), `${patterns.join('\n')}\n`);
 }
 
 /**

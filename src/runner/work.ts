@@ -1,14 +1,16 @@
 import { messageOf } from '../task/errors.ts';
 import type { OutcomeReport } from '../task/protocol.ts';
+import type { CheckResult } from '../task/verification.ts';
 import { runAgent } from './agent-phase.ts';
 import type { CodingAgent } from './agents/agent.ts';
 import { loadAgent } from './agents/registry.ts';
 import { deliver } from './deliver.ts';
-import { createExchange, readSummary } from './exchange.ts';
+import { createExchange, readSummary, SUMMARY_LENGTH } from './exchange.ts';
 import { keepUpMirrors } from './mirror-upkeep.ts';
 import { type ModelGateway, openModel } from './model.ts';
 import { emptyOutcome, fail, failureOf } from './outcome.ts';
 import { prepare } from './prepare.ts';
+import { regressionText, verdicts } from './verification/checks.ts';
 import type { WorkInput } from './work-input.ts';
 
 /**
@@ -34,7 +36,7 @@ export async function doWork(input: WorkInput): Promise<OutcomeReport> {
   }
   outcome.timings = {
     clone_ms: phases.durationMs('clone'),
-    agent_ms: phases.durationMs('agent'),
+    agent_ms: phases.durationMs('agent', 'repair'),
     verify_ms: phases.durationMs('setup', 'baseline', 'verify'),
     push_ms: phases.durationMs('commit', 'push'),
   };
@@ -49,26 +51,50 @@ interface Means {
 }
 
 async function workWith(
-  input: WorkInput,
+  given: WorkInput,
   { agent, agentFolders, gateway }: Means,
   outcome: OutcomeReport,
 ): Promise<void> {
   const gatewayPort = gateway?.port ?? null;
   const ended = new AbortController();
-  const { workspace, sandbox } = await prepare(input, { agentFolders, gatewayPort });
+  const { workspace, sandbox, payload } = await prepare(given, { agentFolders, gatewayPort });
+  const input = { ...given, payload };
+  gateway?.limit(payload.limits);
+  const deadline = setTimeout(
+    () => input.stop.now({ kind: 'timed-out' }),
+    Math.max(0, Date.parse(payload.limits.deadline_at) - input.now()),
+  );
   try {
     // While the agent works, this process has nothing else to do.
     void keepUp(input, AbortSignal.any([input.stop.signal, ended.signal]));
-    const exchange = await createExchange(input.folders.exchange, input.payload.prompt);
+    const exchange = await createExchange(input.folders.exchange, payload.prompt);
     const result = await runAgent(input, { sandbox, exchange, agent, model: gateway?.model ?? null });
-    Object.assign(outcome, result.verification);
-    outcome.summary =
+    const summary =
       (result.ending.kind === 'done' ? result.ending.summary : null) ?? (await readSummary(exchange));
+    Object.assign(outcome, verified(result.verification, summary));
     await deliver(input, workspace, result, outcome);
   } finally {
+    clearTimeout(deadline);
     ended.abort();
     await sandbox.close();
   }
+}
+
+/** A verification that got worse is said, whatever the agent says. */
+function verified(
+  verification: CheckResult[] | null,
+  summary: string | null,
+): Pick<OutcomeReport, 'verification' | 'build_passed' | 'lint_passed' | 'summary'> {
+  const results = verification ?? [];
+  const worse = regressionText(results);
+  return {
+    verification,
+    ...verdicts(results),
+    summary:
+      worse === undefined
+        ? summary
+        : [summary?.slice(0, SUMMARY_LENGTH - worse.length - 2), worse].filter(Boolean).join('\n\n'),
+  };
 }
 
 async function keepUp({ git, workDir, payload, now, output }: WorkInput, signal: AbortSignal): Promise<void> {

@@ -386,6 +386,12 @@ export const ERRORS = {
     remedy: 'Take the secret out of the file that the message names; nothing was pushed.',
     retryable: false,
   },
+  REPOSITORY_FILE_INVALID: {
+    category: 'repository',
+    title: 'The file .bgagent.yaml can not be used',
+    remedy: 'Correct what the message names, on the branch that the task starts from.',
+    retryable: false,
+  },
   SETUP_FAILED: {
     category: 'repository',
     title: 'The setup command failed',

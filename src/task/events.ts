@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { TASK_STATUSES } from './status.ts';
 import { OUTCOMES } from './task.ts';
+import { CHECKS, checkResultSchema } from './verification.ts';
 
 /**
  * Every event a task can have: who emits it, what it says, its metadata. docs/events.md is generated from this table.
@@ -26,7 +27,7 @@ const failure = z.object({
   branch_name: z.string().nullable(),
 });
 
-const RUNNER_PHASES = ['clone', 'setup', 'baseline', 'agent', 'verify', 'commit', 'push'] as const;
+const RUNNER_PHASES = ['clone', 'setup', 'baseline', 'agent', 'verify', 'repair', 'commit', 'push'] as const;
 export type RunnerPhase = (typeof RUNNER_PHASES)[number];
 
 export const EVENTS = {
@@ -137,8 +138,17 @@ export const EVENTS = {
   },
   verification_completed: {
     emitter: 'runner',
-    summary: 'Build and lint were run after the work.',
-    metadata: z.object({ build_passed: z.boolean().nullable(), lint_passed: z.boolean().nullable() }),
+    summary:
+      'Build, lint and test were run after the work, and once more when the agent had a regression to repair.',
+    metadata: z.object({
+      build_passed: z.boolean().nullable(),
+      lint_passed: z.boolean().nullable(),
+      regressed: z.array(z.enum(CHECKS)).describe('what passed before the work and does not any more'),
+      after_repair: z.boolean(),
+      checks: z
+        .array(checkResultSchema.omit({ output_tail: true }))
+        .describe('of each command: `check`, `before`, `after`, `regressed`, `reason`'),
+    }),
   },
   branch_pushed: {
     emitter: 'runner',

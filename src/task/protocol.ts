@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { OUTCOMES, type Timings } from './task.ts';
+import { checkResultSchema } from './verification.ts';
 
 /**
  * What runner and platform say to each other under /v1/runner/{task_id}: start, payload, report, credentials.
@@ -64,14 +65,23 @@ export const payloadSchema = z.object({
     output_max_bytes: z.number().int(),
     /** All mirrors of the machine together; the least recently used go first. */
     cache_max_mb: z.number(),
-    /** For git and setup commands. */
+    /** For git, and for the setup command. */
     clone_timeout_s: z.number().int(),
   }),
   commands: z.object({
     setup: z.string().nullable(),
     build: z.string().nullable(),
     lint: z.string().nullable(),
+    test: z.string().nullable().default(null),
   }),
+  verification: z
+    .object({
+      /** Longest run of one build, lint or test command. */
+      timeout_s: z.number().int(),
+      /** The agent gets one chance to repair what its work broke. */
+      repair: z.boolean(),
+    })
+    .default({ timeout_s: 1_800, repair: true }),
   sandbox: z.object({
     /** `required`: no sandbox, no run. `preferred`: without one where none can be had. `off`: without one. */
     mode: z.enum(['required', 'preferred', 'off']),
@@ -164,6 +174,8 @@ export const outcomeReportSchema = z.object({
   diff_truncated: z.boolean(),
   build_passed: z.boolean().nullable(),
   lint_passed: z.boolean().nullable(),
+  /** Each command before and after the work; null when nothing was verified. */
+  verification: z.array(checkResultSchema).nullable().default(null),
   turns_attempted: z.number().int().nullable(),
   turns_completed: z.number().int().nullable(),
   cost_usd: z.number().nullable(),

@@ -51,8 +51,11 @@ const TELL: Readonly<Record<EventType, Tell>> = {
   agent_output: (m) => ['output', word(m, 'preview'), 'dim'],
   verification_completed: (m) => {
     const verdicts = [verdict('build', m.build_passed), verdict('lint', m.lint_passed)].filter(Boolean);
-    if (verdicts.length === 0) return ['verified', 'the repository names no build or lint command', 'dim'];
-    return ['verified', verdicts.join(', '), verdicts.join().includes('failed') ? 'warn' : 'good'];
+    const worse = Array.isArray(m.regressed) ? m.regressed.map(String) : [];
+    if (worse.length > 0) verdicts.push(`worse than before the work: ${cleanLine(worse.join(', '))}`);
+    if (verdicts.length === 0) return ['verified', 'nothing: no command was there to check with', 'dim'];
+    const bad = m.build_passed === false || m.lint_passed === false || worse.length > 0;
+    return ['verified', verdicts.join(', '), bad ? 'warn' : 'good'];
   },
   branch_pushed: (m) => [
     'pushed',

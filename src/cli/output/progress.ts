@@ -31,9 +31,10 @@ const NOW: Readonly<Record<string, string>> = {
 const PHASE_NOW: Readonly<Record<string, string>> = {
   clone: 'cloning',
   setup: 'running the setup command',
-  baseline: 'running build and lint before the work',
+  baseline: 'running build, lint and test before the work',
   agent: 'the agent works',
-  verify: 'running build and lint',
+  verify: 'running build, lint and test',
+  repair: 'the agent repairs what its work broke',
   commit: 'committing',
   push: 'pushing the branch',
 };

@@ -19,6 +19,7 @@ export interface GatewayOptions {
   upstream: Upstream;
   /** The only models that the agent gets, named as the agent names them. `small` is for its side jobs; may equal `main`. */
   models: { main: string; small: string };
+  /** Looked at before each call; may be lowered while it's open. */
   limits: {
     /** A turn is one answered call of the main model. */
     maxTurns: number;

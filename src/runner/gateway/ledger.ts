@@ -39,11 +39,10 @@ export interface Ticket {
 }
 
 export function createLedger({
-  limits: { maxTurns, maxBudgetUsd },
+  limits,
   onUsage,
   onLimit,
 }: Pick<GatewayOptions, 'limits' | 'onUsage' | 'onLimit'>): Ledger {
-  const budget = maxBudgetUsd ?? Number.POSITIVE_INFINITY;
   const totals: GatewayUsage = {
     costUsd: 0,
     inputTokens: 0,
@@ -68,6 +67,9 @@ export function createLedger({
   };
   /** Whether the call may go now; throws when it never may. */
   const mayGo = (turn: boolean): boolean => {
+    // Read anew: they may have been narrowed meanwhile.
+    const { maxTurns } = limits;
+    const budget = limits.maxBudgetUsd ?? Number.POSITIVE_INFINITY;
     if (totals.costUsd >= budget) refuse('budget', budgetMessage(totals.costUsd, budget));
     if (turn && totals.turns >= maxTurns) refuse('turn_limit', turnMessage(totals.turns, maxTurns));
     if (turn && totals.turns + turnsInFlight >= maxTurns) return false;
