@@ -1,5 +1,6 @@
 import { checkBranchName } from '../forge/git/branch.ts';
 import { parseRemote } from '../forge/git/remote.ts';
+import { createBlockedHosts } from './blocked-hosts.ts';
 import { layOutMirror } from './mirror.ts';
 import { planSandbox } from './open-sandbox.ts';
 import { sandboxPolicy } from './policy.ts';
@@ -30,7 +31,7 @@ export async function prepare(
   const noSandbox = new AbortController();
   const signal = AbortSignal.any([input.stop.signal, noSandbox.signal]);
   const [sandbox, workspace] = await Promise.allSettled([
-    plan.open(policy).catch((error: unknown) => {
+    plan.open(policy, createBlockedHosts(input)).catch((error: unknown) => {
       noSandbox.abort(error);
       throw error;
     }),
