@@ -161,6 +161,17 @@ export const settingsSchema = z.strictObject({
     .min(1)
     .default(200_000)
     .describe('Files in a workspace at which its task ends.'),
+  agent_max_processes: z
+    .number()
+    .int()
+    .min(16)
+    .default(1_000)
+    .describe('Processes of an agent, with all that it starts, at which its task ends.'),
+  agent_max_memory_mb: z
+    .number()
+    .min(64)
+    .default(16_384)
+    .describe('Memory of an agent, with all that it starts, at which its task ends.'),
   agent_output_max_mb: z
     .number()
     .min(0.1)

@@ -51,6 +51,8 @@ export function buildPayload({ task, repoConfig, settings, source, denyRead }: P
       max_budget_usd: task.max_budget_usd,
       workspace_max_mb: settings.workspace_max_mb,
       max_files: settings.workspace_max_files,
+      agent_max_processes: settings.agent_max_processes,
+      agent_max_memory_mb: settings.agent_max_memory_mb,
       output_max_bytes: Math.round(settings.agent_output_max_mb * 1024 * 1024),
       cache_max_mb: settings.cache_max_mb,
       clone_timeout_s: settings.clone_timeout_s,

@@ -1,17 +1,18 @@
 import { type GitRun, gitFailure } from '../forge/git/git.ts';
 import { BgAgentError } from '../task/errors.ts';
 import { lines, shownPath } from './git-output.ts';
-import { SECRET_FORMATS } from './redact.ts';
 import { workTreeOptions } from './stage.ts';
 import type { WorkInput } from './work-input.ts';
 
-export interface CommitInput extends Pick<WorkInput, 'git' | 'folders' | 'payload' | 'now'> {
+export interface CommitInput extends Pick<WorkInput, 'git' | 'folders' | 'payload' | 'now' | 'findSecret'> {
   /** The parent. */
   startSha: string;
   /** The work was not finished. */
   partial: boolean;
 }
 
+/** Mode of a file that is not there any more. */
+const REMOVED = '000000';
 /** Bytes of one file; hosts refuse larger ones. */
 const MAX_FILE_BYTES = 100 * 1024 * 1024;
 /** Bytes of changed text that are looked through for secrets; more is looked through up to there. */
@@ -30,7 +31,7 @@ export async function commitStaged(input: CommitInput): Promise<string | null> {
     const [tree] = await Promise.all([
       git.text(['write-tree'], options),
       checkSizes(input, options, changes),
-      checkSecrets(input, options),
+      checkSecrets(input, options, changes),
     ]);
     return await git.text(['commit-tree', tree, '-p', startSha, '-F', '-'], {
       ...options,
@@ -85,26 +86,47 @@ async function checkSizes(
     );
 }
 
-/** Added lines must not hold a well-known kind of secret. */
-async function checkSecrets({ git, startSha }: CommitInput, options: GitRun): Promise<void> {
-  const format = ['-p', '--no-ext-diff', '--no-textconv', '--unified=0', '--no-renames'];
+/**
+ * Names and added lines must hold neither a well-known kind of secret nor one of the platform's own. Whole hunks are looked
+ * at as well as lines: a secret may have several. What attributes call binary is text here.
+ */
+async function checkSecrets(
+  { git, startSha, findSecret }: CommitInput,
+  options: GitRun,
+  changes: readonly Change[],
+): Promise<void> {
+  const refuse = (file: string, kind: string): never => {
+    throw new BgAgentError(
+      'SECRET_IN_CHANGES',
+      `${shownPath(file)} would get what looks like a secret (${kind}); nothing is pushed`,
+    );
+  };
+  const names = changes.filter(({ mode }) => mode !== REMOVED).map(({ path }) => path);
+  const inNames = findSecret(names.join('\n'));
+  if (inNames) refuse('the name of a file', inNames);
+  const format = ['-p', '--text', '--no-ext-diff', '--no-textconv', '--unified=0', '--no-renames'];
   const { stdout } = await git.run(['diff-index', '--cached', ...format, startSha, '--'], {
     ...options,
     maxOutputBytes: MAX_SCANNED_BYTES,
     truncate: true,
   });
   let file = '';
+  let added: string[] = [];
+  const look = (): void => {
+    const kind = added.length === 0 ? undefined : findSecret(added.join('\n'));
+    if (kind) refuse(file, kind);
+    added = [];
+  };
+  let inHunk = false;
   for (const line of lines(stdout, '\n')) {
-    if (line.startsWith('+++ ')) file = line.slice('+++ b/'.length);
-    else if (line.startsWith('+')) {
-      const format = SECRET_FORMATS.find(({ pattern }) => pattern.test(line));
-      if (format)
-        throw new BgAgentError(
-          'SECRET_IN_CHANGES',
-          `${shownPath(file)} would get what looks like a secret (${format.name}); nothing is pushed`,
-        );
+    if (inHunk && line.startsWith('+')) added.push(line.slice(1));
+    else if (!(inHunk && line.startsWith('-'))) {
+      look();
+      inHunk = line.startsWith('@@');
+      if (line.startsWith('+++ ')) file = line.slice('+++ b/'.length);
     }
   }
+  look();
 }
 
 function commitMessage({ payload: { commit, task_id, agent }, partial }: CommitInput): string {

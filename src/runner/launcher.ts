@@ -2,8 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createProcessTree, type ProcessTree } from '../processes/process-tree.ts';
+import { descendantsOf, type ProcessUsage, usageOf } from '../processes/usage.ts';
 import { BgAgentError, messageOf } from '../task/errors.ts';
 import type { AgentIo, AgentProcess, ProcessEnd } from './agents/agent.ts';
+import { giveWay, kernelLimit, type ProcessLimits, watchProcesses } from './process-limits.ts';
 import type { Launch, Sandbox } from './sandbox/sandbox.ts';
 
 export interface LauncherOptions {
@@ -13,6 +15,9 @@ export interface LauncherOptions {
   marker: string;
   /** Folders that only this run works in. */
   folders: readonly string[];
+  limits: ProcessLimits;
+  /** The processes are over their limits. Called once a program at most; to end them is up to the caller. */
+  exceeded(message: string): void;
   signal: AbortSignal;
   output(stream: Readable): void;
 }
@@ -26,17 +31,24 @@ const DRAIN_MS = 1_000;
  * Starts programs of the agent one after the other. When one ends, is stopped or fails, everything that it has started is
  * killed before `ended` resolves, daemons included.
  */
-export function createLauncher({ sandbox, workspace, marker, folders, signal, output }: LauncherOptions) {
+export function createLauncher(options: LauncherOptions) {
+  const { sandbox, workspace, marker, folders, signal, output } = options;
   return async (
     commandLine: string,
     environment: Readonly<Record<string, string>>,
     io?: AgentIo,
   ): Promise<AgentProcess> => {
-    const launch = await sandbox.wrap({ commandLine, environment });
+    const launch = await sandbox.wrap({
+      commandLine: `${kernelLimit(options.limits)}\n${commandLine}`,
+      environment,
+    });
     signal.throwIfAborted();
     const tree = createProcessTree({ marker, folders });
     const child = spawnGroup(launch, workspace, io ? 'pipe' : 'ignore');
-    if (child.pid !== undefined) tree.add(child.pid);
+    if (child.pid !== undefined) {
+      tree.add(child.pid);
+      giveWay(child.pid);
+    }
     if (child.stderr) output(child.stderr);
     if (io) connect(child, io);
     else if (child.stdout) output(child.stdout);
@@ -49,9 +61,11 @@ export function createLauncher({ sandbox, workspace, marker, folders, signal, ou
     };
     signal.addEventListener('abort', kill, { once: true });
     const watch = sandbox.containsProcesses ? undefined : setInterval(() => tree.observe(), OBSERVE_MS);
+    const endWatch = watchProcesses({ ...options, measure: () => measure(child, tree, sandbox) });
     const ended = endOf(child).finally(async () => {
       over = true;
       clearInterval(watch);
+      endWatch();
       signal.removeEventListener('abort', kill);
       await killing;
       await clear(child, tree);
@@ -59,6 +73,15 @@ export function createLauncher({ sandbox, workspace, marker, folders, signal, ou
     return { ended, kill };
   };
 }
+
+const measure = (
+  { pid = 0 }: ChildProcess,
+  tree: ProcessTree,
+  { type, containsProcesses }: Sandbox,
+): ProcessUsage => {
+  const pids = containsProcesses ? descendantsOf(pid) : tree.observe().map((found) => found.pid);
+  return usageOf(pids, { ownRoot: type === 'srt' && process.platform === 'linux' });
+};
 
 const spawnGroup = (launch: Launch, cwd: string, stdin: 'pipe' | 'ignore'): ChildProcess =>
   spawn(launch.file, launch.args, {

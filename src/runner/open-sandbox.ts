@@ -2,12 +2,12 @@ import { BgAgentError, codeOf, messageOf } from '../task/errors.ts';
 import type { Payload } from '../task/protocol.ts';
 import { detectSandbox } from './sandbox/detect.ts';
 import { createNoSandbox } from './sandbox/none.ts';
-import type { Sandbox, SandboxPolicy } from './sandbox/sandbox.ts';
+import type { OnBlocked, Sandbox, SandboxPolicy } from './sandbox/sandbox.ts';
 
 export interface SandboxPlan {
   type: Sandbox['type'];
   /** Throws SANDBOX_UNAVAILABLE when there must be one and there is none. */
-  open(policy: SandboxPolicy): Promise<Sandbox>;
+  open(policy: SandboxPolicy, onBlocked: OnBlocked): Promise<Sandbox>;
 }
 
 /**
@@ -27,9 +27,10 @@ export async function planSandbox(
   if (availability.available)
     return {
       type: 'srt',
-      open: (policy) =>
-        openSrt(policy).catch((error: unknown) => {
-          if (mode === 'preferred' && codeOf(error) === 'SANDBOX_UNAVAILABLE') return without.open(policy);
+      open: (policy, onBlocked) =>
+        openSrt(policy, onBlocked).catch((error: unknown) => {
+          if (mode === 'preferred' && codeOf(error) === 'SANDBOX_UNAVAILABLE')
+            return without.open(policy, onBlocked);
           throw error;
         }),
     };
@@ -39,10 +40,10 @@ export async function planSandbox(
   return { type: 'none', open: () => Promise.reject(error) };
 }
 
-async function openSrt(policy: SandboxPolicy): Promise<Sandbox> {
+async function openSrt(policy: SandboxPolicy, onBlocked: OnBlocked): Promise<Sandbox> {
   try {
     const { createSrtSandbox } = await import('./sandbox/srt.ts');
-    return await createSrtSandbox(policy);
+    return await createSrtSandbox(policy, onBlocked);
   } catch (error) {
     throw new BgAgentError('SANDBOX_UNAVAILABLE', `the sandbox could not be set up: ${messageOf(error)}`, {
       cause: error,

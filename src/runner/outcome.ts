@@ -34,6 +34,7 @@ export function failureOf({ reason }: Pick<Stop, 'reason'>, error: unknown): Fai
   if (reason?.kind === 'timed-out')
     return { code: 'DEADLINE_REACHED', message: 'the deadline was reached while the agent worked' };
   if (reason?.kind === 'quota') return { code: 'DISK_QUOTA_EXCEEDED', message: reason.message };
+  if (reason?.kind === 'resources') return { code: 'AGENT_RESOURCES_EXCEEDED', message: reason.message };
   if (reason?.kind === 'turn-limit') return { code: 'TURN_LIMIT_REACHED', message: reason.message };
   if (reason?.kind === 'budget') return { code: 'BUDGET_REACHED', message: reason.message };
   return { code: codeOf(error, 'RUNNER_ERROR'), message: messageOf(error) };
@@ -43,6 +44,7 @@ const RESULTS = {
   cancelled: 'cancelled',
   'timed-out': 'timed_out',
   quota: 'failed',
+  resources: 'failed',
   'turn-limit': 'turn_limit',
   budget: 'budget',
   unwanted: 'failed',

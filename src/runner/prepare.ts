@@ -2,6 +2,7 @@ import { checkBranchName } from '../forge/git/branch.ts';
 import { parseRemote } from '../forge/git/remote.ts';
 import type { Payload } from '../task/protocol.ts';
 import { REPOSITORY_FILE } from '../task/repository-file.ts';
+import { createBlockedHosts } from './blocked-hosts.ts';
 import { layOutMirror } from './mirror.ts';
 import { planSandbox } from './open-sandbox.ts';
 import { sandboxPolicy } from './policy.ts';
@@ -33,7 +34,10 @@ export async function prepare(input: WorkInput, needs: AgentNeeds): Promise<Prep
   const plan = await planSandbox(payload.sandbox.mode, environment);
   reporter.event('runner_started', { attempt: payload.attempt, sandbox: plan.type });
   const open = (narrowed: Payload): Promise<Sandbox> =>
-    plan.open(sandboxPolicy({ folders, workDir, payload: narrowed, path: environment.PATH ?? '', ...needs }));
+    plan.open(
+      sandboxPolicy({ folders, workDir, payload: narrowed, path: environment.PATH ?? '', ...needs }),
+      createBlockedHosts(input),
+    );
   // Without its sandbox the run is over: a long clone is not waited for.
   const noSandbox = new AbortController();
   const signal = AbortSignal.any([input.stop.signal, noSandbox.signal]);

@@ -22,6 +22,22 @@ const KEYS: [string, string][] = [
   ['npm token', `npm_${some('a1B2', 36)}`],
   ['JSON web token', `eyJ${some('a1', 20)}.eyJ${some('b2', 20)}.${some('c3', 20)}`],
   ['authorization header', `Authorization: Bearer ${some('a1B2', 30)}`],
+  ['short-lived AWS access key', `ASIA${some('Q7', 16)}`],
+  ['GitHub app token', `ghs_${some('a1B2', 36)}`],
+  ['GitHub user token', `ghu_${some('a1B2', 36)}`],
+  ['OpenAI key of the old kind', `sk-${some('a1B2', 48)}`],
+  ['Slack app token', `xapp-1-${some('A1', 11)}-${some('12', 13)}`],
+  ['Google OAuth token', `ya29.${some('a1-B', 40)}`],
+  ['Google OAuth secret', `GOCSPX-${some('a1-B', 28)}`],
+  ['restricted Stripe key', `rk_live_${some('a1B2', 24)}`],
+  ['Stripe webhook secret', `whsec_${some('a1B2', 32)}`],
+  ['PyPI token', `pypi-${some('AgEIcHlw', 60)}`],
+  ['Hugging Face token', `hf_${some('aBcD', 34)}`],
+  ['SendGrid key', `SG.${some('a1', 22)}.${some('b2', 43)}`],
+  ['bgagent key', `bgak_${some('01AB', 26)}_${some('a1-B', 32)}`],
+  ['Azure connection string', `AccountName=octo;AccountKey=${some('aB3/', 86)}==`],
+  ['connection string of a database', 'Server=db.example.com;Database=hello;User Id=octo;Password=hunter22'],
+  ['password without a user in a URL', 'redis://:hunter22@cache.example.com:6379'],
   ['password in a connection string', 'postgres://octo:hunter22@db.example.com:5432/hello'],
   ['password in a git URL', 'https://octo:hunter22@example.com/octo/hello'],
 ];
@@ -68,6 +84,65 @@ describe('redaction', () => {
     const text =
       'See https://example.com/a:b and https://octo@example.com, sk-short, a token: none, user:pass, eyJ. 123 ABC\n';
     expect(createRedactor(['abc']).text(text)).toBe(text);
+  });
+
+  it.each([
+    'AKIA1234 and AKIAQ7Q7Q7Q7Q7Q7Q7Q7Q7, which is longer than a key',
+    'akiaq7q7q7q7q7q7q7q7, small letters',
+    'aws_region = eu-central-1, aws_secret_access_key = $AWS_SECRET_ACCESS_KEY',
+    'ghp_short, ghp_ and github_pat_ as prefixes',
+    'glpat-short',
+    'sk-ant-short',
+    '.sk-circle-fade-dot-animation-container-element { }',
+    'a task-00000000-0000-0000-0000-000000000000-is-no-key',
+    'hf_hub_download(repo_id, filename_of_what_is_downloaded)',
+    'npm_config_registry and npm_lifecycle_event',
+    'pypi-publish',
+    'sk_live_ is how they begin, pk_live_a1B2a1B2a1B2a1B2a1B2 is public',
+    'whsec_...',
+    'eyJhbGciOiJIUzI1NiJ9 is only a head',
+    'Authorization: Bearer <token>, Authorization: Bearer $TOKEN, authorization: Bearer YOUR_ACCESS_TOKEN',
+    `curl -H "Authorization: Bearer \${TOKEN}"`,
+    `postgres://user:\${PASSWORD}@db.example.com, postgres://postgres:postgres@localhost:5432`,
+    'https://user:password@example.com, https://user:<password>@example.com, https://octo:***@example.com',
+    'Server=localhost;Database=hello;Integrated Security=true',
+    'Server=localhost;Password=<password>',
+    '-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----',
+    '-----BEGIN CERTIFICATE-----',
+    'bgak_short',
+    '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+  ])('leaves what only looks like a secret: %s', (text) => {
+    expect(createRedactor([]).text(text)).toBe(text);
+    expect(createRedactor([]).find(text)).toBeUndefined();
+  });
+
+  it('hides given values inside of longer base64, JSON and hexadecimal digits', () => {
+    const value = 'p4ss"word/of\nsome+one?';
+    const { text, find } = createRedactor([value]);
+    for (const around of ['', 'a', 'ab', 'abc', 'user:']) {
+      const encoded = [
+        btoa(around + value + around),
+        Buffer.from(around + value + around).toString('base64url'),
+        Buffer.from(around + value).toString('hex'),
+        JSON.stringify({ [around]: value }),
+      ];
+      for (const form of encoded) {
+        expect(text(`x ${form} y`)).toContain('[redacted]');
+        expect(find(form)).toBe('a secret of the platform');
+      }
+    }
+  });
+
+  it.each([
+    ['-eyJaaaaaaaaaa', 2_000_000],
+    ['sk-', 2_000_000],
+    ['server=a;', 2_000_000],
+    ['https://a:', 2_000_000],
+    ['-----BEGIN PRIVATE KEY-----', 2_000_000],
+    ['authorization:bearer ', 2_000_000],
+  ])('is not kept busy by %s over and over', (piece, length) => {
+    // Would take minutes if its time grew with the square of the length.
+    createRedactor([]).find(some(piece, length));
   });
 
   it('hides secrets that come in pieces, however they are cut, and keeps the rest', () => {

@@ -3,6 +3,8 @@
 export interface Redactor {
   /** For a text that is whole. */
   text(text: string): string;
+  /** What kind of secret a text holds; undefined when it holds none. */
+  find(text: string): string | undefined;
   /** For a text that comes in pieces: holds back what could be the beginning of a secret. */
   stream(): RedactionStream;
 }
@@ -15,8 +17,11 @@ export interface RedactionStream {
 
 const MASK = '[redacted]';
 
-/** Formats by which well-known secrets are told; each starts with something that hardly stands for anything else. */
-export const SECRET_FORMATS: readonly { name: string; pattern: RegExp }[] = [
+/**
+ * Formats by which well-known secrets are told; each starts with something that hardly stands for anything else. Whatever is
+ * looked for after a part of any length has a limit: a text that is made for it must not keep the runner busy.
+ */
+const SECRET_FORMATS: readonly { name: string; pattern: RegExp }[] = [
   { name: 'AWS access key', pattern: /\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b/ },
   {
     name: 'AWS secret key',
@@ -31,23 +36,42 @@ export const SECRET_FORMATS: readonly { name: string; pattern: RegExp }[] = [
     pattern: /\bhttps:\/\/hooks\.slack\.com\/(?:services|workflows)\/[A-Za-z0-9/_-]{20,}/,
   },
   { name: 'Anthropic key', pattern: /\bsk-ant-[A-Za-z0-9_-]{20,}/ },
-  { name: 'OpenAI key', pattern: /\bsk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{32,}/ },
+  {
+    name: 'OpenAI key',
+    // Without a digit it's rather a class of a style sheet.
+    pattern: /\bsk-(?:(?:proj|svcacct|admin)-[A-Za-z0-9_-]{32,}|(?=[A-Za-z_-]{0,200}\d)[A-Za-z0-9_-]{32,})/,
+  },
+  { name: 'Hugging Face token', pattern: /\b(?:hf_|api_org_)[A-Za-z0-9]{34,}\b/ },
   { name: 'Google key', pattern: /\bAIza[A-Za-z0-9_-]{35}\b/ },
   { name: 'Google OAuth token', pattern: /\bya29\.[A-Za-z0-9_-]{20,}/ },
-  { name: 'Stripe key', pattern: /\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}/ },
+  { name: 'Google OAuth secret', pattern: /\bGOCSPX-[A-Za-z0-9_-]{28}/ },
+  { name: 'Stripe key', pattern: /\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|\bwhsec_[A-Za-z0-9+/=]{32,}/ },
   { name: 'npm token', pattern: /\bnpm_[A-Za-z0-9]{36}\b/ },
   { name: 'PyPI token', pattern: /\bpypi-[A-Za-z0-9_-]{40,}/ },
   { name: 'SendGrid key', pattern: /\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}/ },
   { name: 'bgagent key', pattern: /\bbgak_[A-Za-z0-9]+_[A-Za-z0-9_-]{16,}/ },
-  { name: 'JSON web token', pattern: /\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}/ },
+  {
+    name: 'JSON web token',
+    pattern: /\beyJ[A-Za-z0-9_-]{10,1000}\.eyJ[A-Za-z0-9_-]{10,8000}\.[A-Za-z0-9_-]{10,}/,
+  },
   {
     name: 'authorization header',
-    pattern: /\bauthorization['"]?\s*[:=]\s*['"]?(?:basic|bearer|token)\s+[A-Za-z0-9+/_.=-]{8,}/i,
+    // A stand-in such as YOUR_TOKEN has no digit.
+    pattern:
+      /\bauthorization['"]?\s*[:=]\s*['"]?(?:basic\s+[A-Za-z0-9+/=]{8,}|(?:bearer|token)\s+(?=[A-Za-z+/_.=-]{0,200}\d)[A-Za-z0-9+/_.=-]{8,})/i,
   },
   {
     name: 'password in a URL',
-    pattern: /\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s/:@'"]{1,100}:[^\s/@'"]{3,200}@(?=[^\s])/i,
+    // Not for stand-ins: variables, `<password>`, `***`, and the words that examples are written with.
+    pattern:
+      /\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s/:@'"]{0,100}:(?![$<{[%*]|(?:your[_-]?)?(?:x+|pass|passwd|password|pwd|secret|token|changeme|example|user|root|guest|test|postgres)@)[^\s/@'"]{3,200}@(?=[^\s])/i,
   },
+  {
+    name: 'password in a connection string',
+    pattern:
+      /\b(?:server|data source|host)\s*=[^;\n]{1,200};[^\n]{0,300}?\b(?:password|pwd)\s*=\s*(?![$<{[%*])[^;\s'"]{3,200}/i,
+  },
+  { name: 'Azure key', pattern: /\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{40,}={0,2}/ },
   {
     name: 'private key',
     pattern:
@@ -55,7 +79,10 @@ export const SECRET_FORMATS: readonly { name: string; pattern: RegExp }[] = [
   },
 ];
 
-const ALL_FORMATS = new RegExp(SECRET_FORMATS.map(({ pattern }) => `(?:${pattern.source})`).join('|'), 'gi');
+const ALL_FORMATS = new RegExp(
+  SECRET_FORMATS.map(({ pattern: { source, flags } }) => `(?${flags}:${source})`).join('|'),
+  'g',
+);
 const KEY_BEGIN = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/;
 const KEY_END = /-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/;
 
@@ -65,17 +92,13 @@ const HOLD_BACK = 1_024;
 const LONGEST_LINE = 16_384;
 /** Shorter values would hide half of the text. */
 const SHORTEST_VALUE = 4;
+const SHORTEST_ENCODED = 8;
 
-/** `values` are hidden wherever they show up, also in base64. */
+/** `values` are hidden wherever they show up, also encoded for a URL, for JSON, in base64 and in hexadecimal digits. */
 export function createRedactor(values: readonly string[]): Redactor {
-  const secrets = values
-    .filter((value) => value.length >= SHORTEST_VALUE)
-    .flatMap((value) => [
-      value,
-      Buffer.from(value).toString('base64').replace(/=+$/, ''),
-      encodeURIComponent(value),
-    ])
-    .sort((a, b) => b.length - a.length);
+  const secrets = [
+    ...new Set(values.filter((value) => value.length >= SHORTEST_VALUE).flatMap((value) => formsOf(value))),
+  ].sort((a, b) => b.length - a.length);
   const holdBack = Math.max(HOLD_BACK, ...secrets.map((secret) => secret.length));
   const text = (input: string): string => {
     let output = input;
@@ -84,6 +107,10 @@ export function createRedactor(values: readonly string[]): Redactor {
   };
   return {
     text,
+    find: (input) =>
+      secrets.some((secret) => input.includes(secret))
+        ? 'a secret of the platform'
+        : SECRET_FORMATS.find(({ pattern }) => pattern.test(input))?.name,
     stream: () =>
       createStream(
         text,
@@ -91,6 +118,25 @@ export function createRedactor(values: readonly string[]): Redactor {
         secrets.some((secret) => secret.includes('\n')),
       ),
   };
+}
+
+function formsOf(value: string): string[] {
+  const hex = Buffer.from(value).toString('hex');
+  return [
+    value,
+    encodeURIComponent(value),
+    JSON.stringify(value).slice(1, -1),
+    ...[0, 1, 2].flatMap((offset) => base64At(value, offset)),
+    ...(hex.length < SHORTEST_ENCODED ? [] : [hex]),
+  ];
+}
+
+/** The base64 that a value has inside of something longer, after `offset` bytes; without what depends on its neighbours. */
+function base64At(value: string, offset: number): string[] {
+  const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(value)]);
+  const whole = bytes.toString('base64').replace(/=+$/, '');
+  const text = whole.slice(offset === 0 ? 0 : offset + 1, bytes.length % 3 === 0 ? undefined : -1);
+  return text.length < SHORTEST_ENCODED ? [] : [text, text.replaceAll('+', '-').replaceAll('/', '_')];
 }
 
 function createStream(

@@ -24,6 +24,11 @@ export function createRoom(input: WorkInput, sandbox: Sandbox): Room {
     workspace: folders.work,
     marker: `BGAGENT_SESSION=${session}`,
     folders: [folders.work, folders.home, folders.tmp],
+    limits: {
+      maxProcesses: payload.limits.agent_max_processes,
+      maxMemoryMb: payload.limits.agent_max_memory_mb,
+    },
+    exceeded: (message) => stop.now({ kind: 'resources', message }),
     signal: stop.signal,
     output(stream) {
       output.read(stream);

@@ -78,10 +78,7 @@ async function runPayload(
 ): Promise<number> {
   const { bootstrap, now, clock, log } = options;
   const secrets = [...payload.redact, bootstrap.token];
-  const redactor: Redactor = {
-    text: (text) => createRedactor(secrets).text(text),
-    stream: () => createRedactor(secrets).stream(),
-  };
+  const redactor = growingRedactor(secrets);
   const reporter = createReporter({
     platform,
     now,
@@ -122,6 +119,7 @@ async function runPayload(
       git: createGit({ environment: options.environment }),
       ...credentialsOnce(platform, secrets),
       redact: (text) => redactor.text(text),
+      findSecret: redactor.find,
       environment: options.environment,
       reporter,
       output,
@@ -163,6 +161,22 @@ function credentialsOnce(
     return asked;
   };
   return { credentials: async () => (await ask()).git, modelAccess: async (anew) => (await ask(anew)).model };
+}
+
+/** Of values of which more may come to be known. */
+function growingRedactor(secrets: readonly string[]): Redactor {
+  let known = -1;
+  let current = createRedactor([]);
+  const now = (): Redactor => {
+    if (known !== secrets.length) current = createRedactor(secrets);
+    known = secrets.length;
+    return current;
+  };
+  return {
+    text: (text) => now().text(text),
+    find: (text) => now().find(text),
+    stream: () => now().stream(),
+  };
 }
 
 const redacted = (outcome: OutcomeReport, redactor: Redactor): OutcomeReport => ({

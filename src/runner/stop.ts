@@ -8,6 +8,8 @@ export type StopReason =
   | { kind: 'unwanted'; message: string }
   /** The workspace is over its limit. */
   | { kind: 'quota'; message: string }
+  /** The agent's processes are too many, or take too much memory. */
+  | { kind: 'resources'; message: string }
   /** The agent has had all the model calls, or all the money, that it may have. */
   | { kind: 'turn-limit'; message: string }
   | { kind: 'budget'; message: string };

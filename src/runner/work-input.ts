@@ -18,6 +18,8 @@ export interface WorkInput {
   modelAccess(anew?: boolean): Promise<ModelAccess | null>;
   /** Takes secrets out of a text. */
   redact(text: string): string;
+  /** The kind of secret that a text holds. */
+  findSecret(text: string): string | undefined;
   /** The environment of the runner: PATH and the like are taken from it for the agent. */
   environment: Readonly<Record<string, string | undefined>>;
   reporter: Reporter;

@@ -373,6 +373,13 @@ export const ERRORS = {
     remedy: 'Raise workspace_max_mb or workspace_max_files, or make the agent write less.',
     retryable: false,
   },
+  AGENT_RESOURCES_EXCEEDED: {
+    category: 'limit',
+    title: 'The agent took too much of the machine',
+    remedy:
+      'Look in the log for what the agent started; raise agent_max_processes or agent_max_memory_mb if it needs that much.',
+    retryable: false,
+  },
   SANDBOX_UNAVAILABLE: {
     category: 'compute',
     title: 'No sandbox on this machine',

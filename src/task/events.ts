@@ -136,6 +136,11 @@ export const EVENTS = {
     summary: 'Lines that the agent printed (sampled; the whole is in the log).',
     metadata: z.object({ preview, lines: z.number() }),
   },
+  egress_blocked: {
+    emitter: 'runner',
+    summary: 'The agent tried to reach a host that it may not reach; told once a host.',
+    metadata: z.object({ host: z.string(), setting: z.string().describe('where the host could be allowed') }),
+  },
   verification_completed: {
     emitter: 'runner',
     summary:

@@ -61,6 +61,9 @@ export const payloadSchema = z.object({
     deadline_at: z.string(),
     workspace_max_mb: z.number(),
     max_files: z.number().int(),
+    /** Processes of the agent at one time, and the memory of all of them together. */
+    agent_max_processes: z.number().int().default(1_000),
+    agent_max_memory_mb: z.number().default(16_384),
     /** Bytes of agent output kept in the log; the rest is counted, not kept. */
     output_max_bytes: z.number().int(),
     /** All mirrors of the machine together; the least recently used go first. */

@@ -16,6 +16,9 @@ const missing = await sandboxMissing();
 if (missing !== undefined)
   process.stdout.write(`skipped: what the sandbox keeps an agent from: ${missing}\n`);
 
+/** An agent that knows one may put it into the name of a host. */
+const SECRET = `ghp_${'a1b2'.repeat(9)}`;
+
 /** What the sandbox keeps an agent from, whatever it tries. */
 describe.skipIf(missing !== undefined)('an agent in the sandbox', () => {
   let world: RunnerWorld;
@@ -158,13 +161,20 @@ describe.skipIf(missing !== undefined)('an agent in the sandbox', () => {
     const other = await startServer();
     try {
       const egress = [`localhost:${new URL(allowed.url).port}`];
-      const { log } = await world.run({
+      const { log, platform } = await world.run({
         sandbox: true,
-        command: `for p in ${new URL(allowed.url).port} ${new URL(other.url).port}; do curl -sS -m 5 --noproxy "" -x "$HTTP_PROXY" http://localhost:$p/ 2>&1; echo; done`,
+        command: `for p in ${new URL(allowed.url).port} ${new URL(other.url).port}; do curl -sS -m 5 --noproxy "" -x "$HTTP_PROXY" http://localhost:$p/ 2>&1; echo; done; for n in 1 2; do curl -sS -m 5 http://drop.example.com/$n 2>&1; curl -sS -m 5 https://a-${SECRET}.example.com/ 2>&1; done`,
         payload: { sandbox: { mode: 'required', egress, deny_read: [] } },
       });
       expect(log).toContain('reached');
       expect([allowed.hits(), other.hits()]).toEqual([1, 0]);
+      const blocked = platform.events.filter(({ event_type }) => event_type === 'egress_blocked');
+      expect(blocked.map(({ metadata }) => metadata)).toEqual([
+        { host: 'localhost', setting: 'egress_allowlist' },
+        { host: 'drop.example.com', setting: 'egress_allowlist' },
+        { host: 'a-[redacted].example.com', setting: 'egress_allowlist' },
+      ]);
+      expect(log).toContain('drop.example.com was not reached');
     } finally {
       await allowed.close();
       await other.close();

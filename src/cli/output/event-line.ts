@@ -49,6 +49,7 @@ const TELL: Readonly<Record<EventType, Tell>> = {
   agent_error: (m) => ['error', `${word(m, 'error_type')}  ${word(m, 'preview')}`, 'bad'],
   agent_milestone: (m) => ['milestone', `${word(m, 'milestone')}  ${word(m, 'preview')}`],
   agent_output: (m) => ['output', word(m, 'preview'), 'dim'],
+  egress_blocked: (m) => ['blocked', `${word(m, 'host')} is not in ${word(m, 'setting')}`, 'warn'],
   verification_completed: (m) => {
     const verdicts = [verdict('build', m.build_passed), verdict('lint', m.lint_passed)].filter(Boolean);
     const worse = Array.isArray(m.regressed) ? m.regressed.map(String) : [];

@@ -21,6 +21,9 @@ export interface Launch {
   environment: Readonly<Record<string, string>>;
 }
 
+/** Called for every attempt to reach a host that isn't allowed. The host is what the agent asked for: untrusted text. */
+export type OnBlocked = (host: string) => void;
+
 /** What the agent may do. */
 export interface SandboxPolicy {
   /** Where it may write. The first is the work tree. */

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Launch, Sandbox, SandboxedCommand, SandboxPolicy } from './sandbox.ts';
+import type { Launch, OnBlocked, Sandbox, SandboxedCommand, SandboxPolicy } from './sandbox.ts';
 
 /**
  * The sandbox of @anthropic-ai/sandbox-runtime. The library's state is global to the process: one sandbox at a time.
@@ -9,7 +9,7 @@ import type { Launch, Sandbox, SandboxedCommand, SandboxPolicy } from './sandbox
  * clone is still under way. Without allowed hosts there is no proxy: the network namespace has nothing in it, and only the
  * part of the library that writes bubblewrap's arguments is loaded (a third of its start-up time).
  */
-export async function createSrtSandbox(policy: SandboxPolicy): Promise<Sandbox> {
+export async function createSrtSandbox(policy: SandboxPolicy, onBlocked: OnBlocked): Promise<Sandbox> {
   // The library guards settings files (.bashrc, .vscode, …) in its working directory and puts mount points there. In a
   // throw-away work tree there is nothing to guard, and the agent may well have to change them.
   const empty = join(policy.scratch, 'empty');
@@ -18,7 +18,7 @@ export async function createSrtSandbox(policy: SandboxPolicy): Promise<Sandbox> 
   const opened = { ...policy, readable: [...policy.readable, ...(await helperFolder())] };
   const needsLibrary =
     policy.egress.length > 0 || policy.gatewayPort !== null || process.platform !== 'linux';
-  const library = await (needsLibrary ? withProxy(opened) : withoutNetwork(opened));
+  const library = await (needsLibrary ? withProxy(opened, onBlocked) : withoutNetwork(opened));
   return {
     type: 'srt',
     containsProcesses: process.platform === 'linux',
@@ -73,10 +73,10 @@ async function withoutNetwork(policy: SandboxPolicy): Promise<Library> {
   return { wrapped, close: async () => cleanupBwrapMountPoints({ force: true }) };
 }
 
-async function withProxy(policy: SandboxPolicy): Promise<Library> {
+async function withProxy(policy: SandboxPolicy, onBlocked: OnBlocked): Promise<Library> {
   const { SandboxManager } = await import('@anthropic-ai/sandbox-runtime');
   const config = {
-    network: { allowedDomains: allowedHosts(policy), deniedDomains: [], strictAllowlist: true },
+    network: { allowedDomains: allowedHosts(policy), deniedDomains: [] },
     filesystem: {
       denyRead: policy.denyRead.map(literal),
       allowRead: policy.readable.map(literal),
@@ -85,7 +85,12 @@ async function withProxy(policy: SandboxPolicy): Promise<Library> {
       denyWrite: ['/tmp/claude', '/private/tmp/claude'],
     },
   };
-  await SandboxManager.initialize(config);
+  // Asked about hosts that no rule allows. A release that doesn't know of reasons would take one for a yes.
+  const refuse = async ({ host }: { host: string }) => {
+    onBlocked(host);
+    return SandboxManager.askCallbackDenyReason ? { allow: false as const, reason: NOT_ALLOWED } : false;
+  };
+  await SandboxManager.initialize(config, refuse);
   // Proxies are reached by a socket in the folder for temporary files, which is hidden.
   const sockets = [SandboxManager.getLinuxHttpSocketPath(), SandboxManager.getLinuxSocksSocketPath()].filter(
     (path) => path !== undefined,
@@ -106,6 +111,9 @@ async function withProxy(policy: SandboxPolicy): Promise<Library> {
   );
   return { wrapped, close: () => SandboxManager.reset() };
 }
+
+/** Agents read it in the proxy's answer. */
+const NOT_ALLOWED = 'host is not on the allow list of this repository: do without it';
 
 const COMMAND_LINE = 'BGAGENT_COMMAND_LINE';
 
