@@ -204,6 +204,21 @@ describe('the chance to repair', () => {
     expect(fine.outcome).toMatchObject({ build_passed: false, summary: null });
   });
 
+  it('keeps the work as it was when the agent can not be started again', async () => {
+    world = await createRunnerWorld();
+    const { outcome, log, payload } = await world.run({
+      // A folder that can't be removed: the prompt of the repair can't be written.
+      command: 'echo broken > README.md; x=$(dirname "$BGAGENT_PROMPT_FILE"); chmod 500 "$x"',
+      payload: build,
+    });
+    expect({ result: outcome?.result, build_passed: outcome?.build_passed }).toEqual({
+      result: 'changes',
+      build_passed: false,
+    });
+    expect(fileOnBranch(world.repo, payload.repo.branch_name, 'README.md')).toBe('broken');
+    expect(log).toContain('chance to repair');
+  });
+
   it('keeps the work as it was when the repair fails', async () => {
     world = await createRunnerWorld();
     const { outcome, payload } = await world.run({
