@@ -207,8 +207,8 @@ describe('the chance to repair', () => {
   it('keeps the work as it was when the agent can not be started again', async () => {
     world = await createRunnerWorld();
     const { outcome, log, payload } = await world.run({
-      // A folder that can't be removed: the prompt of the repair can't be written.
-      command: 'echo broken > README.md; x=$(dirname "$BGAGENT_PROMPT_FILE"); chmod 500 "$x"',
+      // No folder any more where its prompt would go.
+      command: 'echo broken > README.md; x=$(dirname "$BGAGENT_PROMPT_FILE"); rm -r "$x"; echo > "$x"',
       payload: build,
     });
     expect({ result: outcome?.result, build_passed: outcome?.build_passed }).toEqual({
@@ -216,7 +216,7 @@ describe('the chance to repair', () => {
       build_passed: false,
     });
     expect(fileOnBranch(world.repo, payload.repo.branch_name, 'README.md')).toBe('broken');
-    expect(log).toContain('chance to repair');
+    expect(log).toContain('the repair failed: ');
   });
 
   it('keeps the work as it was when the repair fails', async () => {
