@@ -29,8 +29,8 @@ async function measure(): Promise<Figure[]> {
     const bare = await samples(['-e', '0']);
     const compared = { to: 'node -e 0', value: percentile(bare, 50) };
     return [
-      figureOf('cli_help_ms', 'ms', await samples([builtCli, '--help']), compared),
-      figureOf('cli_list_ms', 'ms', await samples([builtCli, 'list', '--data-dir', dataDir]), compared),
+      figureOf('cli_ms', 'ms', await samples([builtCli, '--help']), compared),
+      figureOf('cli_ms.list', 'ms', await samples([builtCli, 'list', '--data-dir', dataDir]), compared),
       figureOf('node_start_ms', 'ms', bare),
     ];
   } finally {

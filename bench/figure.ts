@@ -18,6 +18,8 @@ export interface Figure {
 export interface Bench {
   /** What `--only` names. One bench may yield several figures. */
   name: string;
+  /** Other figures of it that `--only` may name. */
+  also?: readonly string[];
   run(): Promise<Figure[]>;
 }
 

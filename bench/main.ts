@@ -16,14 +16,15 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     only: { type: 'string' },
     list: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
 
 const benches = await findBenches();
 const wanted = values.only?.split(',').map((name) => name.trim());
-const unknown = wanted?.filter((name) => !benches.some((bench) => bench.name === name)) ?? [];
-if (unknown.length > 0 || values.list) {
-  const names = benches.map(({ name }) => name).join(', ');
+const unknown = wanted?.filter((name) => !benches.some((bench) => yields(bench, name))) ?? [];
+if (unknown.length > 0 || values.list || values.help) {
+  const names = benches.flatMap(({ name, also = [] }) => [name, ...also]).join(', ');
   process.stderr.write(
     `${unknown.length > 0 ? `no bench named ${unknown.join(', ')}; ` : ''}there are: ${names}\n`,
   );
@@ -32,7 +33,7 @@ if (unknown.length > 0 || values.list) {
 
 if (!values.json) process.stdout.write(`${machine()}\n\n${row(HEADINGS)}\n`);
 let failed = false;
-for (const bench of benches.filter(({ name }) => wanted?.includes(name) ?? true)) {
+for (const bench of benches.filter((each) => wanted?.some((name) => yields(each, name)) ?? true)) {
   try {
     for (const figure of await bench.run()) {
       process.stdout.write(`${values.json ? JSON.stringify(figure) : row(cells(figure))}\n`);
@@ -43,6 +44,9 @@ for (const bench of benches.filter(({ name }) => wanted?.includes(name) ?? true)
   }
 }
 process.exit(failed ? 1 : 0);
+
+const yields = ({ name, also = [] }: Bench, wanted: string): boolean =>
+  name === wanted || also.includes(wanted);
 
 async function findBenches(): Promise<Bench[]> {
   const files = readdirSync(import.meta.dirname)

@@ -22,7 +22,11 @@ interface Round {
 }
 
 export const benches: Bench[] = [
-  { name: 'submit_to_agent_ms', run: () => measure(true) },
+  {
+    name: 'submit_to_agent_ms',
+    also: ['outcome_to_terminal_ms', 'idle_platform_mb'],
+    run: () => measure(true),
+  },
   { name: 'submit_to_agent_unsandboxed_ms', run: () => measure(false) },
 ];
 
@@ -125,7 +129,7 @@ function phases(rounds: Round[], suffix: string): Figure[] {
     );
   const at = (type: string) => (round: Round) => timeOf(round.events, type);
   return [
-    between('admit', (round) => round.answeredAt, at('admission_granted')),
+    between('admit', at('task_created'), at('admission_granted')),
     between('hydrate', at('admission_granted'), at('hydration_complete')),
     between('start_session', at('hydration_complete'), at('session_started')),
     between('start_runner', at('session_started'), at('runner_started')),

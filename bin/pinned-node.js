@@ -10,11 +10,15 @@ const NEEDED = 24;
 /** What was compiled (and stripped of its types) once is kept: the next start is faster and needs less memory. */
 const CACHE = fileURLToPath(new URL('../node_modules/.cache/bgagent', import.meta.url));
 
+/** Loaded first in the child: it ends with its parent, even when that is killed. */
+const TIED = new URL('./tied-to-parent.js', import.meta.url).href;
+
 /**
  * Runs a script file on Node 24 or newer: in this process when it is one, else on the Node that `npm ci` brought to a
  * clone (npm 10 doesn't always link it into node_modules/.bin, so it is looked up where it lies).
  */
 export async function runPinned(file, args) {
+  endWithNpm();
   if (Number(process.versions.node.split('.')[0]) >= NEEDED) {
     process.argv = [process.execPath, file, ...args];
     module.enableCompileCache(CACHE);
@@ -31,21 +35,29 @@ export async function runPinned(file, args) {
     );
     process.exit(2);
   }
-  const child = spawn(pinned, [file, ...args], {
-    stdio: 'inherit',
+  const child = spawn(pinned, ['--import', TIED, file, ...args], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: {
       NODE_COMPILE_CACHE: CACHE,
       ...process.env,
       PATH: `${dirname(pinned)}${delimiter}${process.env.PATH || ''}`,
     },
   });
-  // The terminal sends Ctrl-C to both; the child decides how to end.
-  process.on('SIGINT', () => undefined);
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  // The child decides how to end. (From a terminal Ctrl-C reaches it twice, which counts as once.)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => {
     if (signal) {
       process.removeAllListeners(signal);
       process.kill(process.pid, signal);
     } else process.exit(code === null ? 1 : code);
   });
+}
+
+/** npm that was killed, or that keeps a signal to itself, must not leave behind what it started. */
+function endWithNpm() {
+  if (!process.env.npm_lifecycle_event) return;
+  const npm = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== npm) process.kill(process.pid, 'SIGTERM');
+  }, 250).unref();
 }

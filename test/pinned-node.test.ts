@@ -1,8 +1,9 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { ROOT } from './source-tree.ts';
 
 /** The launcher in plain JavaScript, started by a Node that says it is an old one. */
@@ -39,6 +40,27 @@ describe('a Node that is too old', () => {
     const { status, stdout } = start(['--import', PRETEND_OLD], 'a', 'b c');
     expect(stdout).toMatch(/node_modules\/node-\S+\/bin\/node a b c\n/);
     expect(status).toBe(7);
+  });
+});
+
+describe('what the launcher started', () => {
+  writeFileSync(join(folder, 'waits.mjs'), 'console.log(process.pid); setInterval(() => undefined, 1_000);');
+
+  it.for(['SIGKILL', 'SIGINT', 'SIGTERM'] as const)('ends with it at %s', async (signal, { skip }) => {
+    const brought = join(ROOT, `node_modules/node-${process.platform}-${process.arch}`);
+    if (!existsSync(brought)) skip('npm brings no Node to this platform');
+    if (!existsSync(join(folder, 'node_modules')))
+      symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+    const launcher = spawn(
+      process.execPath,
+      ['--import', PRETEND_OLD, join(folder, 'bin/run.js'), join(folder, 'waits.mjs')],
+      { stdio: ['ignore', 'pipe', 'ignore'], env: { PATH: process.env.PATH } },
+    );
+    const [printed] = await once(launcher.stdout, 'data');
+    const pid = Number(String(printed));
+    expect(pid).not.toBe(launcher.pid);
+    launcher.kill(signal);
+    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), { timeout: 5_000 });
   });
 });
 

@@ -124,7 +124,12 @@ export function createClient(options: ClientOptions) {
     },
 
     getLogs: (taskId: string): Promise<string> => text(task(taskId, '/logs')),
-    getDiff: (taskId: string): Promise<string> => text(task(taskId, '/diff')),
+    /** `truncated`: only its first part; the branch has it all. */
+    async getDiff(taskId: string): Promise<{ diff: string; truncated: boolean }> {
+      const response = await send('GET', task(taskId, '/diff'), { headers: { Accept: 'text/plain' } });
+      const truncated = response.headers.get('x-diff-truncated') === 'true';
+      return { diff: await response.text(), truncated };
+    },
     listPending: async (): Promise<unknown[]> =>
       (await data<{ pending: unknown[] }>('GET', '/v1/pending')).pending,
 

@@ -149,7 +149,7 @@ async function report(
   const { style } = screen;
   screen.print(`\n${statusLine(task, style)}\n${endView(task, style, shown)}`);
   if (task.head_sha) {
-    const lines = diffView(await client.getDiff(task.task_id), style)
+    const lines = diffView((await client.getDiff(task.task_id)).diff, style)
       .trimEnd()
       .split('\n');
     const more = lines.length > DIFF_LINES ? [style.dim(`… ${lines.length - DIFF_LINES} more lines`)] : [];

@@ -14,10 +14,12 @@ export const configure: Configure = (command, act) => {
       act(async (cli, id: string) => {
         const client = await cli.client();
         const taskId = await findTaskId(client, id);
-        const diff = await client.getDiff(taskId);
-        if (cli.json) cli.printJson({ task_id: taskId, diff });
+        const { diff, truncated } = await client.getDiff(taskId);
+        if (cli.json) cli.printJson({ task_id: taskId, diff, truncated });
         else cli.write(cli.terminal ? diffView(diff, cli.style) : diff);
-        return EXIT.ok;
+        if (!truncated) return EXIT.ok;
+        cli.note('The diff is cut at 1 MiB: fetch the branch for all of it (`bgagent status` says how).');
+        return EXIT.failed;
       }),
     );
 };

@@ -30,7 +30,10 @@ export const configure: Configure = (command, act) => {
         };
         const tasks = await collect((page) => client.listTasks({ ...query, ...page }), options.limit);
         cli.printJson(tasks);
-        if (tasks.length === 0) cli.print('No tasks. Submit one: bgagent submit --repo <repo> --task "…"');
+        const narrowed = options.status !== undefined || options.repo !== undefined;
+        if (tasks.length === 0 && narrowed) cli.print('No such tasks.');
+        else if (tasks.length === 0)
+          cli.print('No tasks. Submit one: bgagent submit --repo <repo> --task "…"');
         else cli.print(tableOf(tasks, cli));
         return EXIT.ok;
       }),

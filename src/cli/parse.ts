@@ -24,4 +24,8 @@ export const list = (text: string, before: readonly string[] = []): string[] => 
 ];
 
 /** A repository as the platform names it: a path becomes absolute, everything else stays. */
-export const repository = (text: string): string => (/^\.{0,2}(\/|$)/.test(text) ? resolve(text) : text);
+export function repository(text: string): string {
+  // An unset variable of a script must not become the folder that one stands in.
+  if (text.trim() === '') throw new InvalidArgumentError('It must not be empty.');
+  return /^\.{0,2}(\/|$)/.test(text) ? resolve(text) : text;
+}

@@ -72,6 +72,12 @@ export const settingsSchema = z.strictObject({
     .array(z.string())
     .default([])
     .describe('Hosts that every agent may reach besides the defaults.'),
+  sandbox_deny_read: z
+    .array(z.string())
+    .default(['/srv', '/mnt', '/media', '/var/www'])
+    .describe(
+      'Folders that no agent may read, besides homes, temporary folders, keys and the platform’s own data.',
+    ),
   local_capacity: z
     .number()
     .int()

@@ -65,7 +65,7 @@ export function buildPayload({ task, repoConfig, settings, source, denyRead }: P
     sandbox: {
       mode: settings.sandbox,
       egress: [...settings.sandbox_egress, ...(repoConfig?.egress_allowlist ?? [])],
-      deny_read: [...denyRead],
+      deny_read: [...denyRead, ...settings.sandbox_deny_read],
     },
     redact: [],
     heartbeat_interval_s: settings.heartbeat_interval_s,

@@ -25,6 +25,10 @@ export async function deliver(
   if (stop.reason?.kind === 'unwanted') throw stop.signal.reason;
   if (ending.kind === 'failed') fail(outcome, stop, { code: 'AGENT_FAILED', message: ending.message });
   if (ending.kind === 'error') fail(outcome, stop, ending);
+  if (stop.reason?.kind === 'quota') {
+    output.note('nothing is kept of a workspace that is over its limit\n');
+    return;
+  }
   if (input.payload.read_only) {
     if (!partial) succeed(outcome, 'no_changes');
     return;

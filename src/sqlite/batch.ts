@@ -1,4 +1,5 @@
 import type { SQLInputValue } from 'node:sqlite';
+import type { ErrorCode } from '../task/errors.ts';
 import type { Row, Statement } from './database.ts';
 
 /**
@@ -34,10 +35,7 @@ export interface UnitFailure {
 }
 
 export type ToWriter = Batch | { kind: 'close' };
-export type FromWriter =
-  | Outcome
-  | { kind: 'ready' }
-  | { kind: 'refused'; code: 'DATABASE_LOCKED' | 'DATABASE_TOO_NEW' | 'INTERNAL_ERROR'; message: string };
+export type FromWriter = Outcome | { kind: 'ready' } | { kind: 'refused'; code: ErrorCode; message: string };
 
 export const EXPECT_CHANGED = 1;
 export const EXPECT_NONE = 2;

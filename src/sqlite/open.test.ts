@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -49,6 +49,16 @@ describe('the database file', () => {
     });
     return { child, said: () => said };
   }
+
+  it('that is none is named, and left as it is', async () => {
+    mkdirSync(join(folder, 'data'));
+    writeFileSync(file, 'something else altogether, and long enough');
+    await expect(openDatabase({ file, migrations: [NUMBERS] })).rejects.toMatchObject({
+      code: 'DATABASE_DAMAGED',
+      message: expect.stringContaining(file),
+    });
+    expect(readFileSync(file, 'utf8')).toMatch(/^something else/);
+  });
 
   it('and what lies beside it belong to their owner alone', async () => {
     const db = await openDatabase({ file, migrations: [NUMBERS] });

@@ -53,8 +53,8 @@ function serve(port: MessagePort, data: WriterData): void {
     const cause = error instanceof Error && error.cause ? ` (${messageOf(error.cause)})` : '';
     send({
       kind: 'refused',
-      code: code === 'DATABASE_LOCKED' || code === 'DATABASE_TOO_NEW' ? code : 'INTERNAL_ERROR',
-      message: `${messageOf(error)}${code === 'DATABASE_LOCKED' ? '' : cause}`,
+      code: error instanceof BgAgentError ? error.code : 'DATABASE_DAMAGED',
+      message: `${error instanceof BgAgentError ? '' : `${data.file}: `}${messageOf(error)}${code === 'DATABASE_LOCKED' ? '' : cause}`,
     });
     port.close();
     return;

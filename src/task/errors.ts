@@ -143,6 +143,12 @@ export const ERRORS = {
     remedy: 'Stop the process that the message names, or use another data folder.',
     retryable: false,
   },
+  DATABASE_DAMAGED: {
+    category: 'platform',
+    title: 'The database file can not be used',
+    remedy: 'Put back a copy of the file that the message names, or use another data folder.',
+    retryable: false,
+  },
   DATABASE_TOO_NEW: {
     category: 'platform',
     title: 'The database is newer than this program',
@@ -310,7 +316,7 @@ export const ERRORS = {
   SESSION_EXITED: {
     category: 'compute',
     title: 'The session ended without a result',
-    remedy: 'See the log of the task for its last words; retry.',
+    remedy: 'See the log of the task, if it printed anything; what was not pushed is lost. Retry.',
     retryable: true,
   },
   TASK_STRANDED: {
@@ -364,7 +370,7 @@ export const ERRORS = {
   DISK_QUOTA_EXCEEDED: {
     category: 'limit',
     title: 'The workspace is over its size limit',
-    remedy: 'Raise workspace_max_mb or max_files, or make the agent write less.',
+    remedy: 'Raise workspace_max_mb or workspace_max_files, or make the agent write less.',
     retryable: false,
   },
   SANDBOX_UNAVAILABLE: {

@@ -128,6 +128,8 @@ describe.for([
     });
     expect(outcome).toMatchObject({
       result: 'failed',
+      // What is over the limit is not pushed into somebody's repository.
+      head_sha: null,
       error: { code: 'DISK_QUOTA_EXCEEDED', message: expect.stringContaining('64 MB') },
     });
   });

@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { diffKey, logKey } from '../../task/blob-keys.ts';
 import { BgAgentError } from '../../task/errors.ts';
+import { isTerminal } from '../../task/status.ts';
 import type { Task } from '../../task/task.ts';
 import { visibleTask } from '../access.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -40,7 +41,10 @@ export function textRoutes(app: ApiApp, deps: ApiDeps): void {
         middleware: [requires(deps, 'tasks:read')] as const,
         request: { params: taskParams },
         responses: {
-          200: { description: 'The text.', content: { 'text/plain': { schema: z.string() } } },
+          200: {
+            description: 'The text. `X-Diff-Truncated: true` when a diff was cut at 1 MiB.',
+            content: { 'text/plain': { schema: z.string() } },
+          },
           ...COMMON_FAILURES,
           ...NOT_FOUND,
         },
@@ -48,14 +52,18 @@ export function textRoutes(app: ApiApp, deps: ApiDeps): void {
       async (c) => {
         const task = await visibleTask(deps.stores, c.get('principal'), c.req.valid('param').task_id);
         const bytes = await latest(deps, task, keyOf);
-        if (!bytes)
-          throw new BgAgentError(
-            'TRACE_NOT_AVAILABLE',
-            `task ${task.task_id} has no ${none} (yet, or any more)`,
-          );
+        // An ended task that left none printed or changed nothing.
+        if (!bytes && !isTerminal(task.status))
+          throw new BgAgentError('TRACE_NOT_AVAILABLE', `task ${task.task_id} has no ${none} yet`);
+        if (keyOf === diffKey && (await isCut(deps, task))) c.header('X-Diff-Truncated', 'true');
         return c.text(new TextDecoder().decode(bytes), 200);
       },
     );
+}
+
+/** The runner sends 1 MiB of a diff at most. */
+async function isCut({ stores }: ApiDeps, task: Task): Promise<boolean> {
+  return (await stores.outcomes.get(task.task_id, task.attempt))?.diff_truncated === true;
 }
 
 async function latest(

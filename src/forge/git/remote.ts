@@ -104,7 +104,7 @@ function parseNamed(text: string): Remote {
   const [owner = '', last = '', ...rest] = text.split('/');
   const name = last.replace(/\.git$/, '');
   if (rest.length > 0 || !OWNER.test(owner) || !NAME.test(name) || /^\.{1,2}$|\.git$/.test(name))
-    throw refused(`is not ${ALLOWED}`);
+    throw refused('is none of the forms that are understood');
   return { kind: 'named', transport: null, repo: `${owner}/${name}` };
 }
 

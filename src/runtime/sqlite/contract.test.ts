@@ -8,4 +8,4 @@ import { createSqliteRuntime } from './runtime.ts';
 const folder = mkdtempSync(join(tmpdir(), 'bgagent-runtime-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-runtimeContract(() => createSqliteRuntime({ file: join(folder, 'runtime.db') }));
+runtimeContract(async () => createSqliteRuntime({ file: join(folder, 'runtime.db') }));

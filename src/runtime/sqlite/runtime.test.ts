@@ -9,4 +9,4 @@ const folder = mkdtempSync(join(tmpdir(), 'bgagent-runtime-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 let files = 0;
-runtimePortContract(() => createSqliteRuntime({ file: join(folder, `${++files}.db`) }));
+runtimePortContract(async () => createSqliteRuntime({ file: join(folder, `${++files}.db`) }));

@@ -12,6 +12,7 @@ import { historyOf } from './history.ts';
 import { DEFAULT_LIMITS, type RuntimeLimits } from './limits.ts';
 import { decodeEntries } from './log.ts';
 import { createRetention } from './retention.ts';
+import { usableAtOnce } from './usable-at-once.ts';
 
 export type { DurableRuntime, ExecutionDescription, ExecutionStatus } from '../runtime.ts';
 export type { RuntimeLimits } from './limits.ts';
@@ -44,10 +45,14 @@ export interface SqliteRuntimeOptions {
 /**
  * Durable executions in this process, their state in one SQLite file: handlers written against AWS's durable execution SDK run
  * here as they do on Lambda. Executions that a former process left go on as soon as their handler is registered. It keeps the
- * process alive until it's closed.
- * Throws DATABASE_LOCKED when another process has the file.
+ * process alive until it's closed. It can be used at once; awaiting it tells whether its file could be opened.
+ * Throws DATABASE_LOCKED (then, or at the first call) when another process has the file.
  */
-export async function createSqliteRuntime(options: SqliteRuntimeOptions): Promise<DurableRuntime> {
+export const createSqliteRuntime = (
+  options: SqliteRuntimeOptions,
+): DurableRuntime & PromiseLike<DurableRuntime> => usableAtOnce(openRuntime(options));
+
+async function openRuntime(options: SqliteRuntimeOptions): Promise<DurableRuntime> {
   const {
     file,
     retentionDays = 90,

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiError, BgAgentError, type Client, createClient } from '../../../src/api/client.ts';
 import { startTestPlatform, type TestPlatform } from '../../fixtures/api/platform.ts';
+import { anOutcome } from '../../fixtures/outcome.ts';
 
 let platform: TestPlatform;
 let client: Client;
@@ -73,6 +74,15 @@ describe('the client', () => {
       code: 'TRACE_NOT_AVAILABLE',
       status: 404,
     });
+    await platform.end(task.task_id);
+    expect(await client.getDiff(task.task_id)).toEqual({ diff: '', truncated: false });
+  });
+
+  it('tells that a diff is only a part of it', async () => {
+    const { task } = await submit();
+    await platform.deps.stores.outcomes.put(task.task_id, 1, anOutcome({ diff_truncated: true }));
+    await platform.deps.blobs.put(`diffs/${task.task_id}/1`, 'diff --git a/a b/a\n');
+    expect(await client.getDiff(task.task_id)).toEqual({ diff: 'diff --git a/a b/a\n', truncated: true });
   });
 
   it('administers repositories and keys', async () => {
