@@ -55,7 +55,7 @@ export function conclude(
       task,
       'FAILED',
       'TURN_LIMIT_REACHED',
-      `the cap of ${task.max_turns} turns was reached`,
+      outcome.error?.message ?? `the cap of ${task.max_turns} turns was reached`,
       patch,
     );
   if (outcome.result === 'budget')
@@ -63,7 +63,7 @@ export function conclude(
       task,
       'FAILED',
       'BUDGET_REACHED',
-      `the budget of $${task.max_budget_usd} was reached`,
+      outcome.error?.message ?? `the budget of $${task.max_budget_usd} was reached`,
       patch,
     );
   if (stop === 'lost') return failed(task, 'FAILED', 'SESSION_LOST', 'agent session lost', patch);

@@ -1,4 +1,4 @@
-import { BgAgentError, type ErrorCode } from '../task/errors.ts';
+import { BgAgentError, type ErrorCode, messageOf } from '../task/errors.ts';
 import type { CheckResult, Verdict } from '../task/verification.ts';
 import type { AgentInput, AgentModel, AgentResult, CodingAgent } from './agents/agent.ts';
 import { type Exchange, writeRepairPrompt } from './exchange.ts';
@@ -110,7 +110,16 @@ async function repair(
   await setArtifactsAside(input);
   const prompt = repairPrompt(input.payload.prompt, broken);
   input.output.note(`${regressionText(broken)} The agent gets one chance to repair it.\n`);
-  return work(input, place, room, { prompt, promptFile: await writeRepairPrompt(input.folders, prompt) });
+  try {
+    return await work(input, place, room, {
+      prompt,
+      promptFile: await writeRepairPrompt(input.folders, prompt),
+    });
+  } catch (error) {
+    // That it can't be repaired is no reason to fail: the work is there.
+    input.stop.signal.throwIfAborted();
+    return { kind: 'failed', message: messageOf(error) };
+  }
 }
 
 /** Stages the work, then runs the checks on it: what they leave behind is not committed. */

@@ -124,6 +124,11 @@ describe('.bgagent.yaml', () => {
     [['*.a.example.com'], ['*.example.com'], ['*.a.example.com']],
     [['a.example.com'], ['*.com', '*'], ['a.example.com']],
     [['*.example.com'], ['example.com', 'badexample.com', 'example.com.evil.org'], []],
+    [['a.example'], ['a.example:443'], ['a.example:443']],
+    [['a.example:443'], ['a.example'], ['a.example:443']],
+    [['a.example:443'], ['a.example:22'], []],
+    [['*'], ['a.example'], ['a.example']],
+    [['a.example'], ['*:22'], []],
     [['A.Example'], ['a.exAMPLE'], ['a.example']],
   ])('of the hosts %j and its own %j leaves %j', (given, wanted, left) => {
     expect(applyRepositoryFile(payloadWith(given), { egress: wanted }, NOW).payload.sandbox.egress).toEqual(

@@ -143,8 +143,15 @@ function narrowedHosts(
   return [[...hosts], beyond];
 }
 
+/** As the sandbox takes them: `*` is every host, `*.host` all below it, and without `:port` it's every port. */
 function covers(pattern: string, host: string): boolean {
-  const wide = pattern.toLowerCase();
-  const narrow = host.toLowerCase();
-  return wide === narrow || (wide.startsWith('*.') && narrow.endsWith(wide.slice(1)));
+  const [wide, widePort] = split(pattern);
+  const [narrow, port] = split(host);
+  if (widePort !== undefined && widePort !== port) return false;
+  return wide === '*' || wide === narrow || (wide.startsWith('*.') && narrow.endsWith(wide.slice(1)));
+}
+
+function split(pattern: string): [host: string, port: string | undefined] {
+  const [, host = '', port] = /^(.*?)(?::(\d+))?$/.exec(pattern.toLowerCase()) ?? [];
+  return [host, port];
 }

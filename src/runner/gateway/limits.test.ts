@@ -42,6 +42,16 @@ describe('the budget', () => {
     });
   });
 
+  it('may be lowered while it is open', async () => {
+    const limits = { maxTurns: 100, maxBudgetUsd: 1_000 };
+    const { post, provider } = await open({ limits });
+    provider.script({ usage: { input: 20, output: 0 } });
+    const statuses = [(await post('/v1/messages', message())).status];
+    limits.maxBudgetUsd = 10;
+    statuses.push((await post('/v1/messages', message())).status);
+    expect(statuses).toEqual([200, 402]);
+  });
+
   it('makes a call wait while another may still use it up', async () => {
     const { post, provider, gateway } = await open({ limits: { maxTurns: 100, maxBudgetUsd: 30 } });
     provider.script({ delayMs: 30, usage: { input: 31, output: 0 } });

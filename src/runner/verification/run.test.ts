@@ -30,6 +30,16 @@ const verifications = ({ platform }: EndedTask) =>
     .filter(({ event_type }) => event_type === 'verification_completed')
     .map(({ metadata }) => metadata);
 
+async function startServer() {
+  let hits = 0;
+  const server = createServer((_, response) => {
+    hits += 1;
+    response.end('reached\n');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { server, port: (server.address() as AddressInfo).port, hits: () => hits };
+}
+
 describe('verification (R4)', () => {
   it('says of each command what it said before and after, and keeps the end of what it printed', async () => {
     world = await createRunnerWorld({ files: { 'README.md': '# Hello\n' } });
@@ -194,6 +204,21 @@ describe('the chance to repair', () => {
     expect(fine.outcome).toMatchObject({ build_passed: false, summary: null });
   });
 
+  it('keeps the work as it was when the agent can not be started again', async () => {
+    world = await createRunnerWorld();
+    const { outcome, log, payload } = await world.run({
+      // No folder any more where its prompt would go.
+      command: 'echo broken > README.md; x=$(dirname "$BGAGENT_PROMPT_FILE"); rm -r "$x"; echo > "$x"',
+      payload: build,
+    });
+    expect({ result: outcome?.result, build_passed: outcome?.build_passed }).toEqual({
+      result: 'changes',
+      build_passed: false,
+    });
+    expect(fileOnBranch(world.repo, payload.repo.branch_name, 'README.md')).toBe('broken');
+    expect(log).toContain('the repair failed: ');
+  });
+
   it('keeps the work as it was when the repair fails', async () => {
     world = await createRunnerWorld();
     const { outcome, payload } = await world.run({
@@ -261,20 +286,25 @@ describe('.bgagent.yaml in the repository', () => {
   });
 
   it.skipIf(missing !== undefined)('shortens the list of hosts that the sandbox lets through', async () => {
-    const server = createServer((_, response) => response.end('reached'));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
+    const [kept, left] = await Promise.all([startServer(), startServer()]);
     try {
-      world = await createRunnerWorld({ files: file('egress: [b.localhost]\n') });
-      const { log, outcome } = await world.run({
-        command: `for host in a b; do curl --silent --max-time 10 http://$host.localhost:${port}/; echo " $host $?"; done`,
-        payload: { sandbox: { mode: 'required', egress: ['a.localhost', 'b.localhost'], deny_read: [] } },
+      world = await createRunnerWorld({ files: file(`egress: ['localhost:${kept.port}']\n`) });
+      const { log } = await world.run({
+        command: [kept, left]
+          .map(({ port }) => `curl -sS -m 5 --noproxy "" -x "$HTTP_PROXY" http://localhost:${port}/`)
+          .join('; '),
+        payload: {
+          sandbox: {
+            mode: 'required',
+            egress: [`localhost:${kept.port}`, `localhost:${left.port}`],
+            deny_read: [],
+          },
+        },
       });
-      expect(outcome?.error).toBeNull();
-      expect(log).toContain('reached b 0');
-      expect(log).not.toContain('reached a');
+      expect(log).toContain('reached');
+      expect([kept.hits(), left.hits()]).toEqual([1, 0]);
     } finally {
-      server.close();
+      for (const { server } of [kept, left]) server.close();
     }
   });
 

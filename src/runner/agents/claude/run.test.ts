@@ -146,6 +146,53 @@ describe.skipIf(missing)(`claude in a whole run${missing ? ` (skipped: ${missing
     expect(fileOnBranch(world.repo, payload.repo.branch_name, 'two.txt')).toBe('two');
   });
 
+  it('stops at the turn cap that the repository has lowered, also over two runs (R4)', async () => {
+    await world.close();
+    world = await createRunnerWorld({
+      files: { ...FILES, '.bgagent.yaml': 'verify: {build: grep Hello README.md}\nlimits: {max_turns: 3}\n' },
+    });
+    server.script(
+      { tools: [bash('echo broken > README.md')] },
+      { text: 'Done.' },
+      { tools: [bash('echo "Hello again" > README.md')] },
+      { text: 'Repaired.' },
+    );
+    const { outcome, payload } = await world.run(task());
+    expect(outcome).toMatchObject({
+      result: 'turn_limit',
+      partial: true,
+      turns_completed: 3,
+      build_passed: false,
+    });
+    // What the repair had got to when it was stopped is not verified: the work before it is kept.
+    expect(fileOnBranch(world.repo, payload.repo.branch_name, 'README.md')).toBe('broken');
+  });
+
+  it('is told what its work broke, and repairs it (R4)', async () => {
+    server.script(
+      { tools: [bash('echo broken > README.md')] },
+      { text: 'Done.' },
+      { tools: [bash('echo "Hello again" > README.md')] },
+      { text: 'Repaired.' },
+    );
+    const { outcome } = await world.run(
+      task({
+        payload: {
+          agent: { type: 'claude', command: null, model_id: null },
+          commands: { setup: null, build: 'echo MARKER-TAIL; grep Hello README.md', lint: null, test: null },
+        },
+      }),
+    );
+    expect(outcome).toMatchObject({
+      result: 'changes',
+      build_passed: true,
+      summary: 'Repaired.',
+      turns_completed: 4,
+    });
+    const asked = server.requests.map(({ body }) => JSON.stringify(body));
+    expect(asked.map((text) => text.includes('MARKER-TAIL'))).toEqual([false, false, true, true]);
+  });
+
   it('is cancelled in the middle of a tool', async () => {
     server.script({ tools: [bash('echo half > half.txt; touch begun; sleep 600.75')] });
     const running = await world.start(task({ payload: { ...task().payload, heartbeat_interval_s: 0.1 } }));
