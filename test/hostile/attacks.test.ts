@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createSocketServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -85,6 +85,12 @@ describe.skipIf(missing)(`an agent in the sandbox tries to${missing ? ` (skipped
   it.each(ATTACKS.map((attack, index) => ({ ...attack, index })))('$what', ({ index, seen }) => {
     expect(printed[index]?.trim()).toMatch(seen);
     expect(printed[index]?.replace(/PLANTED(?=[/ ]|$)/gm, '')).not.toContain('PLANTED');
+  });
+
+  it('and each is in the documentation', () => {
+    const page = readFileSync(new URL('../../docs/security.md', import.meta.url), 'utf8');
+    const rows = ATTACKS.map(({ what, stoppedBy }) => `| ${what} | ${stoppedBy} |`);
+    expect(rows.filter((row) => !page.includes(row))).toEqual([]);
   });
 
   it('and leaves no proof, reaches nothing, changes nothing outside, and the run ends well', () => {
