@@ -19,6 +19,7 @@ export async function createSrtSandbox(policy: SandboxPolicy, onBlocked: OnBlock
   const needsLibrary =
     policy.egress.length > 0 || policy.gatewayPort !== null || process.platform !== 'linux';
   const library = await (needsLibrary ? withProxy(opened, onBlocked) : withoutNetwork(opened));
+  const wrapped = process.platform === 'linux' ? withoutKernelSettings(library.wrapped) : library.wrapped;
   return {
     type: 'srt',
     containsProcesses: process.platform === 'linux',
@@ -26,7 +27,7 @@ export async function createSrtSandbox(policy: SandboxPolicy, onBlocked: OnBlock
       return {
         file: '/bin/sh',
         // In place of the shell: bubblewrap dies with its parent, which must be this process.
-        args: ['-c', `exec ${library.wrapped}`],
+        args: ['-c', `exec ${wrapped}`],
         environment: { ...environment, [COMMAND_LINE]: commandLine },
       };
     },
@@ -47,6 +48,19 @@ async function helperFolder(): Promise<string[]> {
   if (helper === null) throw new Error(`the helper apply-seccomp is missing for ${process.arch}`);
   return [dirname(helper)];
 }
+
+/**
+ * bubblewrap's own /proc leaves the kernel's settings writable for root, whatever rights it has given up: a way to run programs
+ * on the machine. So they are mounted once more, read-only.
+ */
+function withoutKernelSettings(wrapped: string): string {
+  const [before, after] = wrapped.split(MOUNT_OF_PROC, 2);
+  if (before === undefined || after === undefined)
+    throw new Error('the kernel’s settings could not be made read-only for the agent');
+  return `${before}${MOUNT_OF_PROC}--ro-bind /proc/sys /proc/sys --ro-bind-try /proc/sysrq-trigger /proc/sysrq-trigger ${wrapped.slice(before.length + MOUNT_OF_PROC.length)}`;
+}
+
+const MOUNT_OF_PROC = ' --proc /proc ';
 
 interface Library {
   /** For `sh -c`. */
