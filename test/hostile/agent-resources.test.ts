@@ -49,7 +49,8 @@ describeHostileAgent('takes too much of the machine', ({ world, sandbox }) => {
   it('by keeping the processor busy gives way to others, and ends at the deadline', async () => {
     const { outcome, log } = await world().run({
       sandbox,
-      command: 'sleep 0.5; echo "nice $(nice), first to go $(cat /proc/self/oom_score_adj)"; while :; do :; done',
+      command:
+        'sleep 0.5; echo "nice $(nice), first to go $(cat /proc/self/oom_score_adj)"; while :; do :; done',
       limits: { deadline_at: new Date(Date.now() + 1_500).toISOString() },
     });
     expect(outcome).toMatchObject({ result: 'timed_out' });
