@@ -5,7 +5,7 @@ import { createProcessTree, type ProcessTree } from '../processes/process-tree.t
 import { descendantsOf, type ProcessUsage, usageOf } from '../processes/usage.ts';
 import { BgAgentError, messageOf } from '../task/errors.ts';
 import type { AgentIo, AgentProcess, ProcessEnd } from './agents/agent.ts';
-import { giveWay, kernelLimit, type ProcessLimits, watchProcesses } from './process-limits.ts';
+import { givingWay, kernelLimit, type ProcessLimits, watchProcesses } from './process-limits.ts';
 import type { Launch, Sandbox } from './sandbox/sandbox.ts';
 
 export interface LauncherOptions {
@@ -38,17 +38,16 @@ export function createLauncher(options: LauncherOptions) {
     environment: Readonly<Record<string, string>>,
     io?: AgentIo,
   ): Promise<AgentProcess> => {
-    const launch = await sandbox.wrap({
-      commandLine: `${kernelLimit(options.limits)}\n${commandLine}`,
-      environment,
-    });
+    const launch = givingWay(
+      await sandbox.wrap({
+        commandLine: `${kernelLimit(options.limits)}\n${commandLine}`,
+        environment,
+      }),
+    );
     signal.throwIfAborted();
     const tree = createProcessTree({ marker, folders });
     const child = spawnGroup(launch, workspace, io ? 'pipe' : 'ignore');
-    if (child.pid !== undefined) {
-      tree.add(child.pid);
-      giveWay(child.pid);
-    }
+    if (child.pid !== undefined) tree.add(child.pid);
     if (child.stderr) output(child.stderr);
     if (io) connect(child, io);
     else if (child.stdout) output(child.stdout);

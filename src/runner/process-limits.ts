@@ -1,6 +1,5 @@
-import { writeFileSync } from 'node:fs';
-import { setPriority } from 'node:os';
 import type { ProcessUsage } from '../processes/usage.ts';
+import type { Launch } from './sandbox/sandbox.ts';
 
 export interface ProcessLimits {
   maxProcesses: number;
@@ -56,14 +55,14 @@ export const kernelLimit = ({ maxProcesses }: ProcessLimits): string => {
 };
 
 /**
- * Makes a process that has just been started, and all that it will start, give way: others get the processor first, and when
- * memory runs out the kernel takes them first.
+ * The same program, started so that it and all that it will start give way: others get the processor first, and when memory
+ * runs out the kernel takes them first. It gives itself this rank before it runs: given from outside, it would miss a child that
+ * was quicker.
  */
-export function giveWay(pid: number): void {
-  try {
-    setPriority(pid, NICENESS);
-    if (process.platform === 'linux') writeFileSync(`/proc/${pid}/oom_score_adj`, '1000');
-  } catch {
-    // Ended already.
-  }
-}
+export const givingWay = (launch: Launch): Launch => ({
+  ...launch,
+  file: '/bin/sh',
+  args: ['-c', GIVE_WAY, 'sh', launch.file, ...launch.args],
+});
+
+const GIVE_WAY = `{ echo 1000 > /proc/self/oom_score_adj; } 2>/dev/null; exec nice -n ${NICENESS} "$@"`;
