@@ -7,6 +7,8 @@ export default defineConfig({
     // Many tests wait for other processes, so two at once fit two cores.
     maxWorkers: 2,
     reporters: ['default', './test/closing-line.ts'],
+    // A second try only in CI, where machines may be slow; what passed only then is named at the end of the output.
+    retry: process.env.CI ? 1 : 0,
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },
