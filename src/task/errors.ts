@@ -307,6 +307,12 @@ export const ERRORS = {
     remedy: 'Check the backend; retry when it answers.',
     retryable: true,
   },
+  COMPUTE_MISCONFIGURED: {
+    category: 'compute',
+    title: 'The compute backend refuses the platform',
+    remedy: 'Mend the setting or the permission that the message names; nothing was started.',
+    retryable: false,
+  },
   SESSION_LOST: {
     category: 'compute',
     title: 'The agent session was lost',
