@@ -25,9 +25,10 @@ const [{ bootstrapSchema }, { runTask }, { runnerEnvironment }] = await Promise.
   import('../config/runner-environment.ts'),
 ]);
 
+const bootstrap = bootstrapSchema.parse(raw);
 process.exitCode = await runTask({
-  bootstrap: bootstrapSchema.parse(raw),
-  runnerId: randomUUID(),
+  bootstrap,
+  runnerId: bootstrap.runner_id ?? randomUUID(),
   environment: runnerEnvironment(),
   now: Date.now,
   clock: () => performance.now(),
