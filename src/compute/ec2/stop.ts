@@ -19,8 +19,9 @@ export async function stopSession(
   const session = await parts.instances.session(sessionId);
   if (!session || session.released) return;
   const end = (await provenEnd(parts, session)) ?? (await endOnMachine(parts, fleet, session, graceMs));
-  await parts.instances.noteEnd(sessionId, end);
+  // Its machine is free when its end is told.
   await fleet.giveBack(session);
+  await fleet.noteEnd(session, end);
 }
 
 /** How the session ended, if that is proven already: its program ended by itself, or its machine is gone. */
