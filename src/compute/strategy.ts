@@ -53,6 +53,8 @@ export interface ComputeCapabilities {
   startAllowanceMs: number;
   /** How many sessions can run at once; null = the backend decides. */
   maxSessions: number | null;
+  /** The longest that a session may be given, in seconds: deadlines beyond it are cut. Left out = as long as anyone likes. */
+  maxDeadlineS?: number;
 }
 
 /** Called by a strategy the moment a session of its ended, or room became free. */

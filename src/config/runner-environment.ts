@@ -26,3 +26,6 @@ export function takeBootstrapAddress(): string | undefined {
   delete process.env.BGAGENT_BOOTSTRAP_URL;
   return address || undefined;
 }
+
+/** AgentCore asks at 8080; tests run several services on one machine. 0 = any free port. */
+export const servicePort = (): number => Number(process.env.BGAGENT_SERVICE_PORT ?? 8_080);

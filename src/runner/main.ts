@@ -7,25 +7,38 @@ import { messageOf } from '../task/errors.ts';
 import type { Bootstrap } from '../task/protocol.ts';
 
 /**
- * `node main.ts [<bootstrap file>]`: the program in the place where a task runs. Without a file, BGAGENT_BOOTSTRAP_URL is the
- * signed address of its bootstrap. Exit codes: 0 the outcome is reported (whatever it is), 1 the runner itself failed, 2 wrong
- * use, 3 the session is not wanted any more.
+ * `node main.ts <bootstrap file>`: the program in the place where a task runs. Without a file, BGAGENT_BOOTSTRAP_URL is the
+ * signed address of its bootstrap. `node main.ts serve`, without that variable, waits for a task as Amazon Bedrock AgentCore
+ * brings it. Exit codes: 0 the outcome is reported (whatever it is), 1 the runner itself failed, 2 wrong use, 3 the session is
+ * not wanted any more.
  */
 
-const [file] = process.argv.slice(2);
+const [argument] = process.argv.slice(2);
+const file = argument === 'serve' ? undefined : argument;
 const raw: unknown = file === undefined ? undefined : JSON.parse(readFileSync(file, 'utf8'));
 // The code of the second run is compiled already. Below the work folder, where no agent can reach it.
 if (typeof raw === 'object' && raw !== null && 'work_dir' in raw && typeof raw.work_dir === 'string')
   enableCompileCache(join(raw.work_dir, 'compile-cache'));
 
-const [{ bootstrapSchema }, { runTask }, { runnerEnvironment, takeBootstrapAddress }] = await Promise.all([
-  import('../task/protocol.ts'),
-  import('./run.ts'),
-  import('../config/runner-environment.ts'),
-]);
+const [{ bootstrapSchema }, { runTask }, { runnerEnvironment, servicePort, takeBootstrapAddress }] =
+  await Promise.all([
+    import('../task/protocol.ts'),
+    import('./run.ts'),
+    import('../config/runner-environment.ts'),
+  ]);
 
-const bootstrap = file === undefined ? await fetched() : bootstrapSchema.parse(raw);
-if (bootstrap)
+const address = takeBootstrapAddress();
+if (file !== undefined) await run(bootstrapSchema.parse(raw));
+else if (address !== undefined && URL.canParse(address)) await fetchAndRun(address);
+else if (argument === 'serve' && address === undefined) await serve();
+else {
+  process.stderr.write(
+    'usage: runner <bootstrap file>, or BGAGENT_BOOTSTRAP_URL with its signed address, or runner serve\n',
+  );
+  process.exitCode = 2;
+}
+
+async function run(bootstrap: Bootstrap): Promise<void> {
   process.exitCode = await runTask({
     bootstrap,
     runnerId: randomUUID(),
@@ -34,33 +47,39 @@ if (bootstrap)
     clock: () => performance.now(),
     random: Math.random,
     isWanted: () => isWanted(bootstrap),
-    log: (text) => void process.stderr.write(text),
+    log,
     onTerminate(terminate) {
       for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, terminate);
     },
   });
+}
 
-/** Undefined, with the exit code set, when there is none. */
-async function fetched(): Promise<Bootstrap | undefined> {
-  const address = takeBootstrapAddress();
-  if (address === undefined || !URL.canParse(address)) {
-    process.stderr.write(
-      'usage: runner <bootstrap file>, or BGAGENT_BOOTSTRAP_URL with its signed address\n',
-    );
-    process.exitCode = 2;
-    return undefined;
-  }
+async function fetchAndRun(from: string): Promise<void> {
   const { BootstrapGoneError, fetchBootstrap } = await import('./bootstrap.ts');
+  let bootstrap: Bootstrap;
   try {
-    return await fetchBootstrap(address, {
-      random: Math.random,
-      note: (text) => void process.stderr.write(text),
-    });
+    bootstrap = await fetchBootstrap(from, { random: Math.random, note: log });
   } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n`);
+    log(`${messageOf(error)}\n`);
     process.exitCode = error instanceof BootstrapGoneError ? 3 : 1;
-    return undefined;
+    return;
   }
+  await run(bootstrap);
+}
+
+/** The task is a process of its own, so that the service always answers. */
+async function serve(): Promise<void> {
+  const { createRunnerService } = await import('./service.ts');
+  const service = await createRunnerService({
+    host: '0.0.0.0',
+    port: servicePort(),
+    command: [process.execPath, process.argv[1] ?? ''],
+    environment: runnerEnvironment(),
+    now: Date.now,
+    log,
+  });
+  log(`serving /ping and /invocations at ${service.url}\n`);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void service.close());
 }
 
 /** Whether to go on asking a platform that doesn't answer. */
@@ -73,4 +92,8 @@ async function isWanted({ not_after }: Bootstrap): Promise<boolean> {
       () => false,
     )
   );
+}
+
+function log(text: string): void {
+  process.stderr.write(text);
 }
