@@ -1,4 +1,5 @@
-import { BgAgentError, type ErrorCode, messageOf } from '../task/errors.ts';
+import { awsFailure as failureOf } from '../aws/failure.ts';
+import { BgAgentError } from '../task/errors.ts';
 
 /** What was asked of AWS, so that a refusal can say what to mend. */
 export interface AwsRequest {
@@ -10,74 +11,16 @@ export interface AwsRequest {
   permission: string;
 }
 
-interface Meaning {
-  names: readonly string[];
-  code: ErrorCode;
-  says(request: AwsRequest, name: string): string;
-}
-
-/** What names of errors mean, whatever service they come from. */
-const MEANINGS: readonly Meaning[] = [
-  {
-    names: [
-      'AccessDenied',
-      'AccessDeniedException',
-      'UnauthorizedOperation',
-      'UnauthorizedException',
-      'Forbidden',
-    ],
-    code: 'COMPUTE_MISCONFIGURED',
-    says: ({ permission }) => `AWS denies ${permission}: allow it for the platform's role`,
-  },
-  {
-    names: ['ExpiredToken', 'ExpiredTokenException', 'RequestExpired', 'ExpiredCredentials'],
-    code: 'COMPUTE_MISCONFIGURED',
-    says: () => 'the AWS credentials of the platform have expired: renew them',
-  },
-  {
-    names: [
-      'InvalidAccessKeyId',
-      'InvalidClientTokenId',
-      'UnrecognizedClientException',
-      'SignatureDoesNotMatch',
-      'CredentialsProviderError',
-    ],
-    code: 'COMPUTE_MISCONFIGURED',
-    says: (_, name) => `the AWS credentials of the platform are missing or not valid (${name}): check them`,
-  },
-  {
-    names: ['NoSuchBucket', 'ClusterNotFoundException', 'ResourceNotFoundException', 'NotFound'],
-    code: 'COMPUTE_MISCONFIGURED',
-    says: ({ setting }) => `it is not there: check the settings ${setting} and aws_region`,
-  },
-  {
-    names: ['PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraintException'],
-    code: 'COMPUTE_MISCONFIGURED',
-    says: ({ setting }) => `it is in another region: check the settings ${setting} and aws_region`,
-  },
-  {
-    names: [
-      'ThrottlingException',
-      'Throttling',
-      'TooManyRequestsException',
-      'RequestLimitExceeded',
-      'SlowDown',
-    ],
-    code: 'COMPUTE_UNAVAILABLE',
-    says: ({ permission }) => `AWS throttles ${permission}`,
-  },
-];
-
 /**
- * What a failed call means, with the setting or the permission to mend by name. COMPUTE_MISCONFIGURED: a retry can't help.
- * Everything else (throttling, no answer, a fault of the service) is COMPUTE_UNAVAILABLE.
+ * What a failed call means for a session: COMPUTE_UNAVAILABLE where another try can help, else COMPUTE_MISCONFIGURED with the
+ * setting or the permission to mend.
  */
-export function awsFailure(error: unknown, request: AwsRequest): BgAgentError {
+export function awsFailure(error: unknown, { what, setting, permission }: AwsRequest): BgAgentError {
   if (error instanceof BgAgentError) return error;
-  const name = awsErrorName(error);
-  const known = MEANINGS.find(({ names }) => names.includes(name));
-  const text = known?.says(request, name) ?? `${request.permission} failed: ${name}: ${messageOf(error)}`;
-  return new BgAgentError(known?.code ?? 'COMPUTE_UNAVAILABLE', `${request.what}: ${text}`, { cause: error });
+  const { retryable, message } = failureOf(error, { action: permission, resource: what, setting });
+  return new BgAgentError(retryable ? 'COMPUTE_UNAVAILABLE' : 'COMPUTE_MISCONFIGURED', message, {
+    cause: error,
+  });
 }
 
 /** The name of a service's error, whatever client it came from. */

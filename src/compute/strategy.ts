@@ -62,6 +62,8 @@ export interface ComputeCapabilities {
   instanceTypes?: readonly string[];
   /** Whether it may take a place away (`interrupted`). Default: no. */
   interruptible?: boolean;
+  /** The longest that a session may be given, in seconds: deadlines beyond it are cut. Left out = as long as anyone likes. */
+  maxDeadlineS?: number;
 }
 
 /** Called by a strategy the moment a session of its ended, or room became free. */

@@ -8,12 +8,15 @@ export interface Exchange {
   summaryFile: string;
 }
 
+/** The folder around them keeps others out; the agent may be another user than the runner. */
+const READABLE = 0o644;
+
 /** Characters of a summary that are kept. */
 export const SUMMARY_LENGTH = 10_000;
 
 export async function createExchange(folder: string, prompt: string): Promise<Exchange> {
   const exchange = { promptFile: join(folder, 'prompt.md'), summaryFile: join(folder, 'summary.md') };
-  await writeFile(exchange.promptFile, prompt, { mode: 0o600 });
+  await writeFile(exchange.promptFile, prompt, { mode: READABLE });
   return exchange;
 }
 
@@ -21,7 +24,7 @@ export async function createExchange(folder: string, prompt: string): Promise<Ex
 export async function writeRepairPrompt({ exchange }: { exchange: string }, prompt: string): Promise<string> {
   const file = join(exchange, 'repair.md');
   await rm(file, { recursive: true, force: true });
-  await writeFile(file, prompt, { mode: 0o600, flag: 'wx' });
+  await writeFile(file, prompt, { mode: READABLE, flag: 'wx' });
   return file;
 }
 

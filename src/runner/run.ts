@@ -115,6 +115,7 @@ async function runPayload(
     const outcome = await doWork({
       payload,
       workDir,
+      agentUser: bootstrap.agent_user,
       folders,
       git: createGit({ environment: options.environment }),
       ...credentialsOnce(platform, secrets),

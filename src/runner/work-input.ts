@@ -5,12 +5,15 @@ import type { MirrorInput } from './mirror.ts';
 import type { OutputLog } from './output.ts';
 import type { Phases } from './phases.ts';
 import type { Reporter } from './reporter.ts';
+import type { AgentUser } from './sandbox/user.ts';
 import type { Stop } from './stop.ts';
 
 /** What every part of the work needs. */
 export interface WorkInput {
   payload: Payload;
   workDir: string;
+  /** The user that agents run as in place of a sandbox; null = there is one. */
+  agentUser: AgentUser | null;
   folders: RunFolders;
   git: Git;
   credentials: MirrorInput['credentials'];

@@ -265,6 +265,37 @@ export const ERRORS = {
     remedy: 'Check the URL or path, the network and the credentials.',
     retryable: true,
   },
+  GITHUB_UNREACHABLE: {
+    category: 'repository',
+    title: 'GitHub can not be reached',
+    remedy: 'Check the network, the address of the GitHub server and https://www.githubstatus.com.',
+    retryable: true,
+  },
+  REPO_NOT_FOUND_OR_NO_ACCESS: {
+    category: 'repository',
+    title: 'No such repository, or no access to it',
+    remedy:
+      'Check owner and name; install the GitHub App on the repository, or give a token that may read it (`bgagent github setup` says what is missing).',
+    retryable: false,
+  },
+  INSUFFICIENT_GITHUB_REPO_PERMISSIONS: {
+    category: 'repository',
+    title: 'The token may not do what the task needs',
+    remedy: 'Give the App or token the permission that the message names; `bgagent github setup` checks it.',
+    retryable: false,
+  },
+  ISSUE_NOT_FOUND: {
+    category: 'repository',
+    title: 'No such issue',
+    remedy: 'Check the number; a deleted or moved issue can not be read.',
+    retryable: false,
+  },
+  PR_NOT_FOUND_OR_CLOSED: {
+    category: 'repository',
+    title: 'No such pull request, or it is closed',
+    remedy: 'Check the number; reopen the pull request, or start a new task.',
+    retryable: false,
+  },
   REPO_EMPTY: {
     category: 'repository',
     title: 'The repository has no commits',
@@ -416,6 +447,50 @@ export const ERRORS = {
     title: 'The runner failed',
     remedy: 'See the log of the task; retry.',
     retryable: true,
+  },
+  AWS_CREDENTIALS_REFUSED: {
+    category: 'auth',
+    title: 'AWS does not accept the credentials',
+    remedy:
+      'Renew them where the platform gets them from (role, profile, environment), and check the clock of the machine.',
+    retryable: true,
+  },
+  AWS_ACCESS_DENIED: {
+    category: 'auth',
+    title: 'A permission on AWS is missing',
+    remedy:
+      'Allow the action that the message names, on the resource that it names, to the role of the platform.',
+    retryable: false,
+  },
+  AWS_RESOURCE_MISSING: {
+    category: 'input',
+    title: 'Something is not there on AWS',
+    remedy: 'Create what the message names, or correct the setting or the region by which it is looked for.',
+    retryable: false,
+  },
+  AWS_REGION_WRONG: {
+    category: 'input',
+    title: 'Looked for in the wrong region of AWS',
+    remedy: 'Set the region in which the resource that the message names was made.',
+    retryable: false,
+  },
+  AWS_THROTTLED: {
+    category: 'limit',
+    title: 'AWS takes no more requests now',
+    remedy: 'Wait; if it goes on, raise the quota or the capacity of what the message names.',
+    retryable: true,
+  },
+  AWS_UNAVAILABLE: {
+    category: 'platform',
+    title: 'AWS does not answer',
+    remedy: 'Wait; if it goes on, check the network, the region and the status page of AWS.',
+    retryable: true,
+  },
+  AWS_REFUSED: {
+    category: 'platform',
+    title: 'AWS refused a request',
+    remedy: 'See what AWS says in the message.',
+    retryable: false,
   },
   CANCELLED_BY_USER: { category: 'input', title: 'Cancelled', remedy: 'Nothing to do.', retryable: false },
 } as const satisfies Record<string, CatalogueEntry>;

@@ -25,6 +25,8 @@ export interface FakePlatform {
   reply: ReportReply;
   credentials: { username: string; password: string } | null;
   model: ModelAccess | null;
+  /** Served at /bootstrap to whoever has its address, as a bucket does; undefined = gone. */
+  bootstrap: unknown;
   /** Resolves when the outcome is there. */
   ended(): Promise<OutcomeReport>;
   /** Resolves when an event of that type is there. */
@@ -51,6 +53,10 @@ export async function createFakePlatform(payload: () => Payload): Promise<FakePl
     if (platform.mode === 'html') return void response.writeHead(200).end('<h1>It works!</h1>');
     if (platform.mode === 'unavailable') return fail(response, 503, 'SERVICE_UNAVAILABLE');
     if (platform.mode === 'stale') return fail(response, 409, 'EPOCH_STALE');
+    if (request.url?.startsWith('/bootstrap?'))
+      return platform.bootstrap === undefined
+        ? void response.writeHead(404).end('<Error><Code>NoSuchKey</Code></Error>')
+        : void response.writeHead(200).end(JSON.stringify(platform.bootstrap));
     if (request.headers.authorization !== `Bearer ${token}`) return fail(response, 401, 'UNAUTHORIZED');
     const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8') || 'null');
     const what = request.url?.split('/').at(-1);
@@ -128,6 +134,7 @@ export async function createFakePlatform(payload: () => Payload): Promise<FakePl
     reply: { cancel_requested: false, nudges: [] },
     credentials: null,
     model: null,
+    bootstrap: undefined,
     ended: () => until(() => outcome),
     async seen(eventType, matches = () => true) {
       await until(() =>
