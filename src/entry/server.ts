@@ -23,6 +23,7 @@ import { createSqliteStores, storeMigrations } from '../stores/sqlite/stores.ts'
 import { BgAgentError, messageOf } from '../task/errors.ts';
 import { createIdSource } from '../task/ids.ts';
 import type { Log } from '../task/log.ts';
+import { createWorkflows } from '../task/workflows.ts';
 import { writePlatformFiles } from './client-key.ts';
 import { makeDataFolder } from './data-folder.ts';
 import { listen } from './listen.ts';
@@ -30,6 +31,7 @@ import { modelAccess } from './model-access.ts';
 import { createRepoResolver } from './repo-references.ts';
 import { runnerCommand } from './runner-command.ts';
 import { taskTokenSecret } from './task-token-secret.ts';
+import { readWorkflowFiles } from './workflow-files.ts';
 
 export interface PlatformOptions {
   /** Everything the platform keeps is below this folder. */
@@ -109,7 +111,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     closers.push(() => local.close());
     const computes: readonly ComputeStrategy[] = [local];
 
+    const workflows = createWorkflows(await readWorkflowFiles(settings.workflow_files, dataDir));
+    const screen = createRulesScreen();
     const deps: OrchestratorDeps = {
+      workflows,
+      screen,
       stores,
       blobs,
       runtime,
@@ -142,10 +148,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       newId,
       log,
       taskTokens,
-      screen: createRulesScreen(),
+      screen,
+      workflows,
       driver: { start: (task) => startAttempt(deps, task), wake: (taskId) => waker.wake(taskId) },
       resolveRepo: createRepoResolver(dataDir),
-      forgeCredentials: (repo) => forge.credentials(repo),
+      forgeCredentials: (repo, rights) => forge.credentials(repo, rights),
       modelAccess: (task) => modelAccess(task, { settings, secrets }),
       agents: ['command', 'claude', 'codex'],
       payloadFor: (task) => loadPayload(blobs, task, now()),

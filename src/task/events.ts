@@ -59,7 +59,11 @@ export const EVENTS = {
   preflight_passed: {
     emitter: 'orchestrator',
     summary: 'The repository is reachable and can be pushed to.',
-    metadata: z.object({ base_branch: z.string(), base_sha: z.string() }),
+    metadata: z.object({
+      base_branch: z.string(),
+      base_sha: z.string(),
+      warnings: z.array(z.string()).optional().describe('what people should know although it can begin'),
+    }),
   },
   hydration_complete: {
     emitter: 'orchestrator',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { OUTCOMES, type Timings } from './task.ts';
 import { checkResultSchema } from './verification.ts';
-import { WORKFLOW_OUTCOMES } from './workflows.ts';
+import { WORKFLOW_OUTCOMES, WORKFLOW_STEPS } from './workflows.ts';
 
 /**
  * What runner and platform say to each other under /v1/runner/{task_id}: start, payload, report, credentials.
@@ -38,6 +38,8 @@ export const payloadSchema = z.object({
   read_only: z.boolean(),
   /** What the work is to leave behind. */
   outcome: z.enum(WORKFLOW_OUTCOMES).default('pull_request'),
+  /** Which of the repository's commands are run around the agent. */
+  steps: z.array(z.enum(WORKFLOW_STEPS)).default([...WORKFLOW_STEPS]),
   repo: z.object({
     /** The URL or path to clone from and push to, without credentials. */
     url: z.string(),
@@ -53,6 +55,8 @@ export const payloadSchema = z.object({
      * (unfinished work, or work that doesn't go together with what others pushed meanwhile) is kept on this one.
      */
     rescue_branch: z.string().nullable().default(null),
+    /** What the remote gives the branch's head out under besides its name, such as `refs/pull/34/head`; null = nothing. */
+    head_ref: z.string().nullable().default(null),
     /** What a pull request is compared with: its base, for the agent to look at. */
     compare: z.object({ branch: z.string(), sha: z.string() }).nullable().default(null),
   }),

@@ -73,7 +73,11 @@ describe('a workflow of the deployment', () => {
   });
 
   it.each([
-    ['a review that could push', { outcome: 'review', branch: 'pull_request', needs: [['pr_number']] }, 'outcome'],
+    [
+      'a review that could push',
+      { outcome: 'review', branch: 'pull_request', needs: [['pr_number']] },
+      'outcome',
+    ],
     ['a read-only one that leaves a branch', { read_only: true }, 'outcome'],
     ['the same pull request from a new branch', { outcome: 'same_pull_request' }, 'branch'],
     ['a pull request that nobody names', { hydrates: ['pull_request'] }, 'needs'],

@@ -7,7 +7,7 @@ const INPUTS = ['task_description', 'issue_number', 'pr_number'] as const;
 type Input = (typeof INPUTS)[number];
 
 /** What of the repository's own commands is run around the agent: `repair` is the one chance to mend what `verify` found worse. */
-const STEPS = ['setup', 'verify', 'repair'] as const;
+export const WORKFLOW_STEPS = ['setup', 'verify', 'repair'] as const;
 
 export const WORKFLOW_OUTCOMES = ['pull_request', 'same_pull_request', 'review'] as const;
 
@@ -31,7 +31,7 @@ export const workflowSchema = z
     branch: z.enum(['new', 'pull_request']).default('new'),
     /** What is fetched from the forge for the agent, where the request names it. */
     hydrates: z.array(z.enum(['issue', 'pull_request'])).default([]),
-    steps: z.array(z.enum(STEPS)).default([...STEPS]),
+    steps: z.array(z.enum(WORKFLOW_STEPS)).default([...WORKFLOW_STEPS]),
     /** What the agent is told of it, between what every agent is told and the task itself. */
     prompt: z.string().min(1).max(20_000),
     /** What it leaves behind when there are changes: a new pull request, more commits in the same one, or a review. */
