@@ -117,7 +117,7 @@ async function runPayload(
       workDir,
       folders,
       git: createGit({ environment: options.environment }),
-      ...credentialsOnce(platform, secrets),
+      ...credentialsInTime(platform, secrets, now),
       redact: (text) => redactor.text(text),
       findSecret: redactor.find,
       environment: options.environment,
@@ -144,23 +144,35 @@ async function runPayload(
 /** Room for the runner's own lines beside the agent's. */
 const LOG_MARGIN_BYTES = 256 * 1024;
 
-/** Asked for when the first transfer or model call needs them, and hidden from then on wherever they'd show up. */
-function credentialsOnce(
+/** Credentials that end sooner than this are asked for anew: a push takes its time. */
+const NEARLY_OVER_MS = 5 * 60_000;
+
+/**
+ * Asked for when the first transfer or model call needs them, and again when they have nearly come to their end; hidden from then
+ * on wherever they'd show up.
+ */
+function credentialsInTime(
   platform: Platform,
   secrets: string[],
+  now: () => number,
 ): Pick<WorkInput, 'credentials' | 'modelAccess'> {
   let asked: Promise<Credentials> | undefined;
+  let endsAt = Number.POSITIVE_INFINITY;
   const ask = (anew = false): Promise<Credentials> => {
     if (anew) asked = undefined;
     asked ??= platform.credentials().then((credentials) => {
-      const { git, model } = credentials;
+      const { git, model, expires_at } = credentials;
+      endsAt = expires_at === null ? Number.POSITIVE_INFINITY : Date.parse(expires_at);
       if (git) secrets.push(git.password, Buffer.from(`${git.username}:${git.password}`).toString('base64'));
       if (model) secrets.push(...secretsOf(model));
       return credentials;
     });
     return asked;
   };
-  return { credentials: async () => (await ask()).git, modelAccess: async (anew) => (await ask(anew)).model };
+  return {
+    credentials: async () => (await ask(now() > endsAt - NEARLY_OVER_MS)).git,
+    modelAccess: async (anew) => (await ask(anew)).model,
+  };
 }
 
 /** Of values of which more may come to be known. */
@@ -182,6 +194,14 @@ function growingRedactor(secrets: readonly string[]): Redactor {
 const redacted = (outcome: OutcomeReport, redactor: Redactor): OutcomeReport => ({
   ...outcome,
   summary: outcome.summary === null ? null : redactor.text(outcome.summary),
+  review: outcome.review && {
+    summary: redactor.text(outcome.review.summary),
+    comments: outcome.review.comments.map(({ path, line, body }) => ({
+      path: redactor.text(path),
+      line,
+      body: redactor.text(body),
+    })),
+  },
   diff: outcome.diff === null ? null : redactor.text(outcome.diff),
   error: outcome.error && { ...outcome.error, message: redactor.text(outcome.error.message) },
 });

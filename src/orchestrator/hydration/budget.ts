@@ -20,7 +20,7 @@ export interface Fitted {
  * Makes texts fit: descriptions together get at most half of the tokens and are cut beyond, lists of files and single comments an
  * eighth each; then the oldest comments go until the rest fits.
  */
-export function fit(pieces: readonly Piece[], maxTokens: number): Fitted {
+export function makeFit(pieces: readonly Piece[], maxTokens: number): Fitted {
   const bodies = pieces.filter(({ weight }) => weight === 'body').length;
   const cut: string[] = [];
   const measured = pieces.map((piece) => {

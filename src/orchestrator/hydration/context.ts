@@ -3,7 +3,7 @@ import type { Screen } from '../../policy/screen.ts';
 import type { EventMetadata } from '../../task/events.ts';
 import type { Task } from '../../task/task.ts';
 import type { Workflow } from '../../task/workflows.ts';
-import { fit } from './budget.ts';
+import { makeFit } from './budget.ts';
 import { issuePieces, pullRequestPieces, rendered } from './pieces.ts';
 import { screenPieces } from './screening.ts';
 
@@ -45,7 +45,7 @@ export async function fetchContext({
     : [null, null];
   if (!issue && !pullRequest) return { text: '', title: null, told: {} };
   const omitted = (issue?.omittedComments ?? 0) + (pullRequest?.omittedComments ?? 0);
-  const fitted = fit(
+  const fitted = makeFit(
     [...(pullRequest ? pullRequestPieces(pullRequest) : []), ...(issue ? issuePieces(issue) : [])],
     maxTokens,
   );
