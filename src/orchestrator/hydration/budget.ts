@@ -53,10 +53,13 @@ function byWorth({ piece: a }: { piece: Piece }, { piece: b }: { piece: Piece })
   return a.at < b.at ? -1 : a.at > b.at ? 1 : 0;
 }
 
+/** For the words that say so. */
+const CUT_WORDS_BYTES = 60;
+
 function cutTo(piece: Piece, tokens: number): Piece {
   const bytes = Buffer.from(piece.text);
-  // Room for the marks, and for the word that says so.
-  const room = tokens * BYTES_A_TOKEN - 600;
+  const marks = Buffer.byteLength(rendered({ ...piece, text: '' }));
+  const room = tokens * BYTES_A_TOKEN - marks - CUT_WORDS_BYTES;
   if (bytes.length <= room) return piece;
   const kept = bytes
     .subarray(0, Math.max(0, room))
