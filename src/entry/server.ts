@@ -14,7 +14,6 @@ import { startReconciler } from '../orchestrator/reconcilers/reconciler.ts';
 import { wakeAllUnderWay, wakeWaitingForRoom } from '../orchestrator/wake-up-calls.ts';
 import { createWaker } from '../orchestrator/waker.ts';
 import { createTaskWorkflow, TASK_WORKFLOW } from '../orchestrator/workflow.ts';
-import { createRulesScreen } from '../policy/rules-screen.ts';
 import { createSqliteRuntime, runtimeMigrations } from '../runtime/sqlite/runtime.ts';
 import { openDatabase } from '../sqlite/open.ts';
 import { createFileBlobs } from '../stores/files/blobs.ts';
@@ -30,6 +29,7 @@ import { listen } from './listen.ts';
 import { modelAccess } from './model-access.ts';
 import { createRepoResolver } from './repo-references.ts';
 import { runnerCommand } from './runner-command.ts';
+import { createScreen } from './screen.ts';
 import { taskTokenSecret } from './task-token-secret.ts';
 import { readWorkflowFiles } from './workflow-files.ts';
 
@@ -112,7 +112,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const computes: readonly ComputeStrategy[] = [local];
 
     const workflows = createWorkflows(await readWorkflowFiles(settings.workflow_files, dataDir));
-    const screen = createRulesScreen();
+    const screen = createScreen(settings);
     const deps: OrchestratorDeps = {
       workflows,
       screen,
