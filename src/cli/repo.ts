@@ -24,6 +24,8 @@ interface Options {
   build?: string;
   lint?: string;
   egress?: string[];
+  prLabels?: string[];
+  prReviewers?: string[];
   tokenSecret?: string;
   deadline?: number;
   unset?: string[];
@@ -87,6 +89,8 @@ function withSettings(command: Command, act: Act): Command {
     .option('--build <line>', 'run before and after the work; a regression is said')
     .option('--lint <line>', 'like --build')
     .option('--egress <hosts>', 'hosts its agents may reach besides the defaults', list)
+    .option('--pr-labels <labels>', 'labels of the pull requests that are opened', list)
+    .option('--pr-reviewers <names>', 'who is asked to review them: users, or teams as org/team', list)
     .option('--token-secret <name>', 'name of the secret to clone and push with')
     .option('--deadline <seconds>', 'longest run of a task', wholeNumber)
     .option('--compute <type>', 'the backend its tasks run on')
@@ -122,6 +126,8 @@ function settingsOf(options: Options): PutRepoRequest {
     build_command: options.build,
     lint_command: options.lint,
     egress_allowlist: options.egress,
+    pr_labels: options.prLabels,
+    pr_reviewers: options.prReviewers,
     token_secret: options.tokenSecret,
     deadline_s: options.deadline,
   };

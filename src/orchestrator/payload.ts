@@ -69,7 +69,10 @@ export function buildPayload(input: PayloadInput): StoredPayload {
       context: context.text,
     }),
     commit: {
-      title: commitTitle(task, workflow.hydrates.includes('pull_request') ? null : context.title),
+      title: commitTitle(
+        task,
+        source.pullRequest ? 'Address review comments' : (context.title ?? workflow.summary),
+      ),
       author_name: 'bgagent',
       author_email: 'bgagent@users.noreply.github.com',
     },

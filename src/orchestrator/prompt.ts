@@ -38,7 +38,7 @@ function impliedTask({ issue_number, pr_number }: PromptInput['task']): string {
   if (pr_number !== null) return `Do this for pull request #${pr_number}, which is above.`;
   if (issue_number !== null)
     return `Do what issue #${issue_number} asks for, which is above, as far as it is about the code of this repository.`;
-  return '';
+  return 'Do what is said above.';
 }
 
 const comparison = (base: string): string =>
@@ -48,17 +48,16 @@ const comparison = (base: string): string =>
 const TITLE_LENGTH = 72;
 
 /**
- * The subject line of the commit where the agent gives none: the first line of what was asked, else the title of the issue; at
- * most 72 characters.
+ * The subject line of the commit where the agent gives none: the first line of what was asked, or what else there is to call it;
+ * at most 72 characters.
  */
 export function commitTitle(
-  task: Pick<Task, 'task_description' | 'pr_number'>,
-  issueTitle: string | null = null,
+  { task_description }: Pick<Task, 'task_description'>,
+  otherwise = 'Background task',
 ): string {
   const firstLine =
-    [...(task.task_description ?? '').split('\n'), issueTitle ?? '']
+    [...(task_description ?? '').split('\n'), otherwise]
       .map((line) => line.replace(/\p{Cc}+/gu, ' ').trim())
-      .find((line) => line !== '') ??
-    (task.pr_number === null ? 'Background task' : 'Address review comments');
+      .find((line) => line !== '') ?? 'Background task';
   return firstLine.length <= TITLE_LENGTH ? firstLine : `${firstLine.slice(0, TITLE_LENGTH - 1).trimEnd()}…`;
 }
