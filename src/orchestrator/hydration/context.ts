@@ -29,7 +29,7 @@ export async function fetchContext({
   task,
 }: {
   /** Null where the forge has neither issues nor pull requests. */
-  collaboration: Collaboration | null;
+  collaboration: Pick<Collaboration, 'issue' | 'pullRequest'> | null;
   screen: Screen;
   maxTokens: number;
   workflow: Pick<Workflow, 'hydrates'>;
