@@ -212,7 +212,7 @@ describe('screening it (G1)', () => {
     issue({ comments: [comment(1, ATTACK, 'mallory'), comment(2, 'Same here.')] });
     const { text, told } = await fetched();
     expect(text).not.toMatch(/previous instructions|mallory/);
-    expect(text).toContain('Withheld by the content policy: 1 comments.');
+    expect(text).toContain('Withheld by the content policy: 1 texts.');
     expect(text).toContain('Same here.');
     expect(told.comments_withheld).toEqual([
       'the comment of mallory on issue #12 (Filter PROMPT_ATTACK, confidence HIGH)',
