@@ -62,7 +62,7 @@ export function loginOf(principal: Principal): string {
   return principal.kind === 'nobody' ? 'ghost' : principal.login;
 }
 
-const roleOf = (repo: Repo, login: string): 'read' | 'write' | null =>
+export const roleOf = (repo: Repo, login: string): 'read' | 'write' | null =>
   login === repo.owner ? 'write' : (repo.collaborators.get(login) ?? (repo.private ? null : 'read'));
 
 /** Whether the repository exists for this principal. */
