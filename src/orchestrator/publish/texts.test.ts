@@ -39,7 +39,7 @@ const summary =
 
 describe('the text of a pull request', () => {
   it('is as the documentation shows it', () => {
-    const { title, body } = pullRequestText(told, { summary, title: 'unused' });
+    const { title, body } = pullRequestText({ task, publicUrl: null }, { summary, title: 'unused' });
     const page = readFileSync(
       new URL('../../../docs/orchestrator/pull-requests.md', import.meta.url),
       'utf8',
