@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../task/errors.ts';
+import { BgAgentError, isErrorCode, messageOf } from '../task/errors.ts';
 import {
   type Bootstrap,
   type Credentials,
@@ -71,7 +71,12 @@ export function createPlatform({
         if (data !== RETRY) return data;
         why = `status ${answer.status}`;
       } catch (error) {
-        if (error instanceof SessionUnwantedError || error instanceof RefusedError) throw error;
+        if (
+          error instanceof SessionUnwantedError ||
+          error instanceof RefusedError ||
+          error instanceof BgAgentError
+        )
+          throw error;
         why = messageOf(error);
       }
       if (failures === 3) note(`the platform does not answer (${why}); trying on\n`);
@@ -106,9 +111,18 @@ function understand(what: string, { status, body }: HttpAnswer): unknown {
   const reason = `${what}: ${status} ${String(error.code ?? '')} ${String(error.message ?? '')}`.trim();
   if (status === 401 || status === 409 || (status === 404 && error.code === 'TASK_NOT_FOUND'))
     throw new SessionUnwantedError(reason);
-  if (status >= 400 && status < 500 && ![404, 408, 425, 429].includes(status)) throw new RefusedError(reason);
+  // It passes by itself, as everything that is left to be tried again.
+  if (error.code === 'GITHUB_UNREACHABLE') return RETRY;
+  if (status >= 400 && status < 500 && ![404, 408, 425, 429].includes(status))
+    throw refused(String(error.code), String(error.message), reason);
   return RETRY;
 }
+
+/** Why there are no credentials is told as what it is; that a message of ours isn't taken is our own failure. */
+const refused = (code: string, message: string, reason: string): Error =>
+  isErrorCode(code) && code !== 'VALIDATION_ERROR'
+    ? new BgAgentError(code, message)
+    : new RefusedError(reason);
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null;

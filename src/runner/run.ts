@@ -170,7 +170,7 @@ function credentialsInTime(
     return asked;
   };
   return {
-    credentials: async () => (await ask(now() > endsAt - NEARLY_OVER_MS)).git,
+    credentials: async (anew = false) => (await ask(anew || now() > endsAt - NEARLY_OVER_MS)).git,
     modelAccess: async (anew) => (await ask(anew)).model,
   };
 }
