@@ -76,6 +76,7 @@ function beginning({ newId, now }: ApiDeps, { userId }: Principal) {
     cost_usd: null,
     build_passed: null,
     lint_passed: null,
+    verification: null,
     prompt_version: null,
     attempt: 1,
     session: null,

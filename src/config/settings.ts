@@ -56,11 +56,22 @@ export const settingsSchema = z.strictObject({
     .default(null)
     .describe('Another server that speaks the OpenAI API; OPENAI_BASE_URL sets it, too.'),
   bedrock_region: z.string().default('us-east-1').describe('AWS region of the models on Bedrock.'),
+  bedrock_role_arn: z
+    .string()
+    .regex(
+      /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/,
+      'must be like arn:aws:iam::123456789012:role/name',
+    )
+    .nullable()
+    .default(null)
+    .describe(
+      'Role of AWS that is taken on for each task, for an hour and its models only; null = runners get the platform’s own keys for Bedrock.',
+    ),
   model_prices: z
     .record(z.string(), modelPriceSchema)
     .default({})
     .describe(
-      'US dollars for a million tokens, by model: `{input, output, cache_read, cache_write}`; the known ones are built in.',
+      'US dollars for a million tokens, by model: `{input, output, cache_read, cache_write, cache_write_1h, long}`; an entry stands for the built-in one as a whole.',
     ),
   sandbox: z
     .enum(['required', 'preferred', 'off'])

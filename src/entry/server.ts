@@ -146,7 +146,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       driver: { start: (task) => startAttempt(deps, task), wake: (taskId) => waker.wake(taskId) },
       resolveRepo: createRepoResolver(dataDir),
       forgeCredentials: (repo) => forge.credentials(repo),
-      modelAccess: (task) => modelAccess(task, { settings, secrets }),
+      modelAccess: (task) =>
+        modelAccess(task, { settings, secrets, sts: { proxy: options.runnerEnvironment } }),
       agents: ['command', 'claude', 'codex'],
       payloadFor: (task) => loadPayload(blobs, task, now()),
       computes: computes.map(({ type, capabilities }) => ({ type, maxSessions: capabilities.maxSessions })),

@@ -167,6 +167,8 @@ const reportPatch = (task: Task, outcome: OutcomeReport): TaskPatch => ({
   diff_stat: outcome.diff_stat,
   build_passed: outcome.build_passed,
   lint_passed: outcome.lint_passed,
+  // Its output stays with the outcome: a task's record is read often.
+  verification: outcome.verification?.map((result) => ({ ...result, output_tail: null })) ?? null,
   turns_attempted: outcome.turns_attempted,
   turns_completed: outcome.turns_completed,
   cost_usd: outcome.cost_usd,

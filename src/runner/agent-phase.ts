@@ -1,5 +1,5 @@
 import { BgAgentError, type ErrorCode, messageOf } from '../task/errors.ts';
-import type { CheckResult, Verdict } from '../task/verification.ts';
+import { type CheckResult, regressions, type Verdict } from '../task/verification.ts';
 import type { AgentInput, AgentModel, AgentResult, CodingAgent } from './agents/agent.ts';
 import { type Exchange, writeRepairPrompt } from './exchange.ts';
 import { failureOf } from './outcome.ts';
@@ -12,7 +12,6 @@ import {
   type CheckRuns,
   compare,
   hasChecks,
-  regressions,
   regressionText,
   runChecks,
   verdicts,

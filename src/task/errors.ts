@@ -374,6 +374,19 @@ export const ERRORS = {
     remedy: 'Set the variable that the message names where the platform runs, and start it again.',
     retryable: false,
   },
+  MODEL_ROLE_REFUSED: {
+    category: 'auth',
+    title: 'AWS does not give the role for the model',
+    remedy:
+      'Allow `sts:AssumeRole` on the role of `bedrock_role_arn` to the platform’s AWS user, and name that user in the role’s trust policy.',
+    retryable: false,
+  },
+  MODEL_ROLE_UNAVAILABLE: {
+    category: 'auth',
+    title: 'AWS could not be asked for the role for the model',
+    remedy: 'Check that the platform reaches AWS STS in `bedrock_region`, then submit the task again.',
+    retryable: true,
+  },
   MODEL_NOT_PRICED: {
     category: 'input',
     title: 'What the model costs is not known',

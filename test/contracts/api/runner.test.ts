@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTaskTokens } from '../../../src/api/task-tokens.ts';
-import type { ReportRequest } from '../../../src/task/protocol.ts';
+import type { ModelAccess, ReportRequest } from '../../../src/task/protocol.ts';
 import type { Task } from '../../../src/task/task.ts';
 import { startTestPlatform, type TestPlatform } from '../../fixtures/api/platform.ts';
 import { request } from '../../fixtures/api/requests.ts';
@@ -9,11 +9,28 @@ import { aTask } from '../../fixtures/task.ts';
 
 let platform: TestPlatform;
 let user: string;
+/** How long the credentials last that the platform hands out. */
+let ends: { forge: string | null; model: string | null } = { forge: null, model: null };
 beforeAll(async () => {
-  platform = await startTestPlatform();
+  platform = await startTestPlatform({
+    forgeCredentials: async () => ({ username: 'x', password: 'secret', expiresAt: ends.forge }),
+    modelAccess: async ({ agent }) => (agent === 'claude' ? modelUntil(ends.model) : null),
+  });
   user = await platform.key('user-1');
 });
 afterAll(() => platform.close());
+
+const modelUntil = (expires_at: string | null): ModelAccess => ({
+  provider: 'bedrock',
+  region: 'eu-central-1',
+  access_key_id: 'id',
+  secret_access_key: 'secret',
+  session_token: 'session',
+  expires_at,
+  main_model: 'main',
+  small_model: 'small',
+  prices: {},
+});
 
 /** A task that is under way, and the token of its attempt. */
 async function running(fields: Partial<Task> = {}): Promise<{ task: Task; token: string }> {
@@ -148,6 +165,20 @@ describe('payload and credentials', () => {
       model: null,
       expires_at: null,
     });
+  });
+
+  it('are said to end when the first of them does', async () => {
+    const { task, token } = await running({ agent: 'claude' });
+    const end = async (forge: string | null, model: string | null): Promise<unknown> => {
+      ends = { forge, model };
+      const { body } = await call(token, task, 'POST', 'credentials', {});
+      return body.data.expires_at;
+    };
+    const [early, late] = ['2030-01-01T09:00:00.000Z', '2030-01-01T10:00:00.000Z'];
+    expect(await end(early, late)).toBe(early);
+    expect(await end(late, early)).toBe(early);
+    expect(await end(null, late)).toBe(late);
+    expect(await end(null, null)).toBeNull();
   });
 
   it('are not handed out to users', async () => {

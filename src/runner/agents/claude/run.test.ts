@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createModelServer, type ModelServer } from '../../../../test/fakes/model-server.ts';
+import { createConnectProxy, opensslMissing } from '../../../../test/fixtures/connect-proxy.ts';
 import { claudeMissing } from '../../../../test/fixtures/installed-agents.ts';
 import {
   createRunnerWorld,
@@ -293,6 +294,25 @@ describe.skipIf(missing)(`claude in a whole run${missing ? ` (skipped: ${missing
     expect(outcome).toMatchObject({ result: 'changes', summary: 'All done.' });
     expect(fileOnBranch(world.repo, payload.repo.branch_name, 'greeting.txt')).toBe('hallo');
     expect(outcome?.turns_completed).toBeGreaterThanOrEqual(4);
+  });
+
+  it('reaches its provider by the proxy that the platform has', async ({ skip }) => {
+    const reason = opensslMissing();
+    if (reason !== undefined) return skip(reason);
+    const port = Number(new URL(server.url).port);
+    const proxy = await createConnectProxy({ host: 'models.invalid', port });
+    // What the agent has is the sandbox's own proxy.
+    server.script({ tools: [bash(`env | grep -c ${proxy.url} > seen.txt`)] });
+    const { outcome, payload } = await world.run(
+      task({
+        model: access({ base_url: 'https://models.invalid' }),
+        environment: { HTTPS_PROXY: proxy.url, NODE_EXTRA_CA_CERTS: proxy.certificateFile },
+      }),
+    );
+    await proxy.close();
+    expect(outcome).toMatchObject({ result: 'changes', turns_completed: 2 });
+    expect(proxy.tunnels).toContain('models.invalid:443');
+    expect(fileOnBranch(world.repo, payload.repo.branch_name, 'seen.txt')).toBe('0');
   });
 
   it.each([
