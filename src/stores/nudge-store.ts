@@ -10,6 +10,8 @@ export const nudgeRecordSchema = z.object({
   user_id: z.string(),
   message: z.string(),
   submitted_at: z.string(),
+  /** Of the request; null without one. */
+  idempotency_key: z.string().nullable(),
   /** When a runner handed it to the agent, or said that it can't; null while it waits. */
   settled_at: z.string().nullable(),
 });
@@ -17,8 +19,11 @@ export type NudgeRecord = z.infer<typeof nudgeRecordSchema>;
 
 /** Nudges on their way to the agents. They go with their task (`TaskStore.sweep`). */
 export interface NudgeStore {
-  /** Writes the nudge and `events` in one transaction. Throws TASK_NOT_FOUND, TASK_ALREADY_TERMINAL. */
-  add(nudge: NudgeRecord, events: NewEvent[]): Promise<void>;
+  /**
+   * Writes the nudge and `events` in one transaction. With an idempotency key that this user used before for this task, nothing is
+   * written and the nudge of then is returned, also after the task's end. Throws TASK_NOT_FOUND, TASK_ALREADY_TERMINAL.
+   */
+  add(nudge: NudgeRecord, events: NewEvent[]): Promise<{ nudge: NudgeRecord; created: boolean }>;
   /** Those of the task that are not settled, oldest first, whatever attempt they were submitted in. */
   waiting(taskId: string, limit: number): Promise<NudgeRecord[]>;
   /** Takes nudges out of the queue for good. Settling twice keeps the first time; ids that are none of the task's are passed over. */

@@ -17,6 +17,7 @@ const aNudge = (taskId: string, fields: Partial<NudgeRecord> = {}): NudgeRecord 
   user_id: 'user-1',
   message: 'Mind the other language, too: ä',
   submitted_at: SUBMITTED_AT,
+  idempotency_key: null,
   settled_at: null,
   ...fields,
 });
@@ -78,6 +79,23 @@ export function nudgeStoreContract({ create, it }: Part): void {
     const nudge = await added(taskId);
     await expect(stores.nudges.add({ ...nudge, message: 'other' }, [])).rejects.toThrow();
     expect(await stores.nudges.waiting(taskId, 10)).toEqual([nudge]);
+  });
+
+  it('takes an idempotency key of a user once a task, and returns the nudge of then', async () => {
+    const taskId = await aTaskThat();
+    const first = aNudge(taskId, { idempotency_key: 'k' });
+    const add = (fields: Partial<NudgeRecord>) => {
+      const nudge = aNudge(taskId, { idempotency_key: 'k', ...fields });
+      return stores.nudges.add(nudge, [received(nudge)]);
+    };
+    expect(await stores.nudges.add(first, [])).toEqual({ nudge: first, created: true });
+    expect(await add({ message: 'again' })).toEqual({ nudge: first, created: false });
+    expect(await add({ user_id: 'user-2' })).toMatchObject({ created: true });
+    expect(await add({ task_id: await aTaskThat() })).toMatchObject({ created: true });
+    expect(await stores.nudges.waiting(taskId, 10)).toHaveLength(2);
+    expect(await typesOf(taskId)).toHaveLength(1);
+    await stores.tasks.transition(taskId, { from: 'RUNNING', to: 'FAILED' }, endOf('FAILED'));
+    expect(await add({})).toEqual({ nudge: first, created: false });
   });
 
   it('settles nudges for good, whoever says so again', async () => {

@@ -202,6 +202,7 @@ export function taskStoreContract({ create, it }: Part): void {
             user_id: task.user_id,
             message: 'go on',
             submitted_at: task.created_at,
+            idempotency_key: null,
             settled_at: null,
           },
           [],

@@ -11,22 +11,31 @@ export function createNudgeStore({ database, log }: Omit<StoreParts, 'now'>): Nu
   return {
     async add(nudge, events) {
       checkTerminalEvents(null, events);
-      const { task_id, nudge_id } = nudge;
+      const { task_id, nudge_id, user_id, idempotency_key } = nudge;
       try {
         await log.write(
           task_id,
           [
             {
-              sql: `INSERT INTO nudges (nudge_id, task_id, doc)
-                    SELECT ?, task_id, ? FROM tasks WHERE task_id = ? AND status IN (${places(LIVE_STATUSES)})`,
-              params: [nudge_id, JSON.stringify(nudge), task_id, ...LIVE_STATUSES],
+              sql: `INSERT INTO nudges (nudge_id, task_id, user_id, idempotency_key, doc)
+                    SELECT ?, task_id, ?, ?, ? FROM tasks WHERE task_id = ? AND status IN (${places(LIVE_STATUSES)})
+                    ON CONFLICT (task_id, user_id, idempotency_key) DO NOTHING`,
+              params: [nudge_id, user_id, idempotency_key, JSON.stringify(nudge), task_id, ...LIVE_STATUSES],
               expect: 'changed',
             },
           ],
           events,
         );
+        return { nudge, created: true };
       } catch (error) {
         if (!(error instanceof ConditionFailed)) throw error;
+        const earlier = database.get(
+          'SELECT doc FROM nudges WHERE task_id = ? AND user_id = ? AND idempotency_key = ?',
+          task_id,
+          user_id,
+          idempotency_key,
+        );
+        if (earlier) return { nudge: recordOf(nudgeRecordSchema, earlier), created: false };
         const task = readTask(database, task_id);
         if (!task) throw taskNotFound(task_id);
         throw new BgAgentError('TASK_ALREADY_TERMINAL', `task ${task_id} has ended as ${task.status}`);

@@ -115,9 +115,12 @@ CREATE INDEX webhook_deliveries_by_expiry ON webhook_deliveries (expires_at) WHE
 CREATE TABLE nudges (
   nudge_id TEXT PRIMARY KEY,
   task_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  idempotency_key TEXT,
   settled_at TEXT,
   doc TEXT NOT NULL
 ) STRICT;
+CREATE UNIQUE INDEX nudges_by_key ON nudges (task_id, user_id, idempotency_key);
 CREATE INDEX nudges_by_task ON nudges (task_id, nudge_id);
 CREATE INDEX nudges_waiting ON nudges (task_id, nudge_id) WHERE settled_at IS NULL;
 `,
