@@ -15,6 +15,7 @@ import { runnerRoutes } from './routes/runner.ts';
 import { submitRoutes } from './routes/submit-task.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { textRoutes } from './routes/texts.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 
 /** The HTTP API of a deployment as a Hono app: `app.fetch(request)` answers a request. */
 export function createApi(options: ApiOptions): ApiApp {
@@ -42,6 +43,7 @@ export function createApi(options: ApiOptions): ApiApp {
   textRoutes(app, deps);
   repoRoutes(app, deps);
   apiKeyRoutes(app, deps);
+  webhookRoutes(app, deps);
   fleetRoutes(app, deps);
   runnerRoutes(app, deps);
   documentRoute(app);

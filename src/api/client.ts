@@ -15,6 +15,7 @@ import type {
 export { BgAgentError } from '../task/errors.ts';
 export { API_KEY_SCOPES, type ApiKeyScope } from '../task/scopes.ts';
 export { ApiError, type ClientOptions } from './client/http.ts';
+export { signDelivery } from './client/webhook-signature.ts';
 export type {
   ApiKeyDetail,
   CreateApiKeyRequest,

@@ -137,6 +137,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const app = createApi({
       stores,
       blobs,
+      secrets,
       settings,
       now,
       newId,

@@ -1,10 +1,12 @@
 import type { ApiKeyStore } from './api-key-store.ts';
 import type { EventStore } from './event-store.ts';
 import type { LeaseStore } from './lease-store.ts';
+import type { NudgeStore } from './nudge-store.ts';
 import type { OutcomeStore } from './outcome-store.ts';
 import type { RepoStore } from './repo-store.ts';
 import type { TaskStore } from './task-store.ts';
 import type { WakeupStore } from './wakeup-store.ts';
+import type { WebhookStore } from './webhook-store.ts';
 
 /** The database-backed stores of one deployment; `sqlite` implements them. Blobs and secrets are kept elsewhere. */
 export interface Stores {
@@ -15,4 +17,6 @@ export interface Stores {
   leases: LeaseStore;
   repos: RepoStore;
   apiKeys: ApiKeyStore;
+  webhooks: WebhookStore;
+  nudges: NudgeStore;
 }

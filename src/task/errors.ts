@@ -125,6 +125,24 @@ export const ERRORS = {
     remedy: 'Nothing to do.',
     retryable: false,
   },
+  WEBHOOK_NOT_FOUND: {
+    category: 'input',
+    title: 'No such webhook',
+    remedy: 'List the webhooks with `bgagent webhook list`.',
+    retryable: false,
+  },
+  WEBHOOK_ALREADY_REVOKED: {
+    category: 'conflict',
+    title: 'The webhook is revoked already',
+    remedy: 'Nothing to do.',
+    retryable: false,
+  },
+  WEBHOOK_DELIVERY_REPLAYED: {
+    category: 'conflict',
+    title: 'The delivery was taken before',
+    remedy: 'Sign a new delivery; with X-Webhook-Timestamp, each one is another.',
+    retryable: false,
+  },
   EPOCH_STALE: {
     category: 'conflict',
     title: 'A newer attempt of the task has taken over',

@@ -78,6 +78,10 @@ describe('scopes', () => {
     ['POST', '/v1/api-keys', 'admin'],
     ['GET', '/v1/api-keys', 'tasks:read'],
     ['DELETE', `/v1/api-keys/${UNKNOWN_ID}`, 'tasks:read'],
+    ['POST', '/v1/webhooks', 'webhooks:manage'],
+    ['GET', '/v1/webhooks', 'webhooks:manage'],
+    ['DELETE', `/v1/webhooks/${UNKNOWN_ID}`, 'webhooks:manage'],
+    ['POST', '/v1/webhooks/tasks', 'webhooks:invoke'],
   ];
 
   it.each(needed)('%s %s needs %s', async (method, path, scope) => {
@@ -115,6 +119,7 @@ describe('scopes', () => {
         `${method} ${path
           .replace(`tasks/${UNKNOWN_ID}`, 'tasks/{task_id}')
           .replace(`api-keys/${UNKNOWN_ID}`, 'api-keys/{key_id}')
+          .replace(`webhooks/${UNKNOWN_ID}`, 'webhooks/{webhook_id}')
           .replace('octo%2Fhello', '{repo}')}`,
     );
     expect(covered.sort()).toEqual(documented.sort());
