@@ -8,6 +8,7 @@ import type { ModelAccess, Payload } from '../task/protocol.ts';
 import type { Task } from '../task/task.ts';
 import { type Authenticate, createAuthenticate } from './authenticate.ts';
 import type { TaskDriver } from './driver.ts';
+import type { TextMask } from './runner/mask.ts';
 import type { TaskTokens } from './task-tokens.ts';
 
 /** Everything the API works with; it has no state of its own besides rate counters. */
@@ -34,6 +35,8 @@ export interface ApiDeps {
   ): Promise<{ username: string; password: string; expiresAt: string | null } | null>;
   /** How the runner reaches the model of the task's agent; null when it needs none or there are no credentials. Default: null. */
   modelAccess?(task: Task): Promise<ModelAccess | null>;
+  /** Hides values of the secret store in what runners tell. Default: nothing is hidden. */
+  textMask?(): Promise<TextMask>;
   /** What the runner of the task's present attempt works from. */
   payloadFor(task: Task): Promise<Payload>;
   /** Coding agents that this deployment can run. Default: `command`. */

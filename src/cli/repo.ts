@@ -23,6 +23,7 @@ interface Options {
   setup?: string;
   build?: string;
   lint?: string;
+  test?: string;
   egress?: string[];
   tokenSecret?: string;
   deadline?: number;
@@ -40,6 +41,7 @@ const CLEARABLE = [
   'setup_command',
   'build_command',
   'lint_command',
+  'test_command',
   'token_secret',
   'deadline_s',
 ] as const satisfies (keyof PutRepoRequest)[];
@@ -86,6 +88,7 @@ function withSettings(command: Command, act: Act): Command {
     .option('--setup <line>', 'run before the agent starts')
     .option('--build <line>', 'run before and after the work; a regression is said')
     .option('--lint <line>', 'like --build')
+    .option('--test <line>', 'like --build')
     .option('--egress <hosts>', 'hosts its agents may reach besides the defaults', list)
     .option('--token-secret <name>', 'name of the secret to clone and push with')
     .option('--deadline <seconds>', 'longest run of a task', wholeNumber)
@@ -121,6 +124,7 @@ function settingsOf(options: Options): PutRepoRequest {
     setup_command: options.setup,
     build_command: options.build,
     lint_command: options.lint,
+    test_command: options.test,
     egress_allowlist: options.egress,
     token_secret: options.tokenSecret,
     deadline_s: options.deadline,

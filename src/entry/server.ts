@@ -29,6 +29,7 @@ import { modelAccess } from './model-access.ts';
 import { createRepoResolver } from './repo-references.ts';
 import { runnerCommand } from './runner-command.ts';
 import { createScreen } from './screen.ts';
+import { createSecretMask } from './secret-mask.ts';
 import { taskTokenSecret } from './task-token-secret.ts';
 
 export interface PlatformOptions {
@@ -149,6 +150,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       forgeCredentials: (repo) => forge.credentials(repo),
       modelAccess: (task) =>
         modelAccess(task, { settings, secrets, sts: { proxy: options.runnerEnvironment } }),
+      textMask: createSecretMask({ secrets, now, log }),
       agents: ['command', 'claude', 'codex'],
       payloadFor: (task) => loadPayload(blobs, task, now()),
       computes: computes.map(({ type, capabilities }) => ({ type, maxSessions: capabilities.maxSessions })),

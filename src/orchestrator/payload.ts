@@ -61,7 +61,7 @@ export function buildPayload({ task, repoConfig, settings, source, denyRead }: P
       setup: repoConfig?.setup_command ?? null,
       build: repoConfig?.build_command ?? null,
       lint: repoConfig?.lint_command ?? null,
-      test: null,
+      test: repoConfig?.test_command ?? null,
     },
     verification: { timeout_s: settings.verify_timeout_s, repair: settings.repair_regressions },
     sandbox: {

@@ -4,7 +4,9 @@ import { filledText, line, strict, text } from './envelope.ts';
 
 const shape = repoConfigSchema.shape;
 
-export const repoDetailSchema = repoConfigSchema.extend({}).openapi('RepoConfig');
+export const repoDetailSchema = repoConfigSchema
+  .extend({ test_command: shape.test_command.unwrap() })
+  .openapi('RepoConfig');
 export type RepoDetail = z.infer<typeof repoDetailSchema>;
 
 export const repoParams = z.object({ repo: line(1_000) });
@@ -32,6 +34,7 @@ export const putRepoSchema = strict({
   system_prompt_overrides: text(20_000).nullable().optional(),
   build_command: command,
   lint_command: command,
+  test_command: command,
   setup_command: command,
   egress_allowlist: z
     .array(

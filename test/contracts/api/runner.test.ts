@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTaskTokens } from '../../../src/api/task-tokens.ts';
+import { createValueMask } from '../../../src/runner/value-mask.ts';
+import { diffKey, logKey } from '../../../src/task/blob-keys.ts';
 import type { ModelAccess, ReportRequest } from '../../../src/task/protocol.ts';
 import type { Task } from '../../../src/task/task.ts';
 import { startTestPlatform, type TestPlatform } from '../../fixtures/api/platform.ts';
@@ -14,6 +16,7 @@ let ends: { forge: string | null; model: string | null } = { forge: null, model:
 beforeAll(async () => {
   platform = await startTestPlatform({
     forgeCredentials: async () => ({ username: 'x', password: 'secret', expiresAt: ends.forge }),
+    textMask: async () => createValueMask(['value-of-the-store-0042']),
     modelAccess: async ({ agent }) => (agent === 'claude' ? modelUntil(ends.model) : null),
   });
   user = await platform.key('user-1');
@@ -260,6 +263,45 @@ describe('report', () => {
     const { text, headers } = await request(platform, 'GET', `/v1/tasks/${task.task_id}/logs`, { key: user });
     expect(text).toBe('grüße\ndone\n');
     expect(headers.get('content-type')?.toLowerCase()).toBe('text/plain; charset=utf-8');
+  });
+
+  it('is kept without values of the secret store, and the log with its offsets', async () => {
+    const { task, token } = await running();
+    const hidden = 'value-of-the-store-0042';
+    const diff = `+password = "${hidden}"\n`;
+    const verification = [
+      {
+        check: 'test' as const,
+        before: 'passed' as const,
+        after: 'failed' as const,
+        regressed: true,
+        reason: null,
+        output_tail: `said ${hidden}`,
+      },
+    ];
+    const send = (fields: Partial<ReportRequest>) => call(token, task, 'POST', 'report', aReport(fields));
+    const text = `it says ${hidden}!\n`;
+    await send({
+      events: [anEvent(0, 'agent_output', { preview: `cut off ${hidden.slice(0, 12)}`, lines: 1 })],
+      log: { offset: 0, text },
+    });
+    await send({ log: { offset: text.length, text: 'next line\n' } });
+    await send({ outcome: anOutcome({ summary: `done: ${hidden}`, diff, verification }) });
+    const log = String(await platform.deps.blobs.get(logKey(task.task_id, 1)));
+    expect(log).toBe('it says [redacted]*************!\nnext line\n');
+    const outcome = await platform.deps.stores.outcomes.get(task.task_id, 1);
+    expect(outcome).toMatchObject({
+      summary: 'done: [redacted]',
+      verification: [{ output_tail: 'said [redacted]' }],
+    });
+    const kept = [
+      await eventsOf(task),
+      outcome,
+      log,
+      await platform.deps.blobs.get(diffKey(task.task_id, 1)),
+    ];
+    expect(kept.map(String).join() + JSON.stringify(kept)).not.toContain(hidden.slice(0, 12));
+    expect(JSON.stringify(await eventsOf(task))).toContain('cut off [redacted]');
   });
 
   it('tells of a cancel', async () => {
