@@ -1,5 +1,5 @@
-import { checkBranchName } from '../forge/git/branch.ts';
 import { parseRemote } from '../forge/git/remote.ts';
+import { checkBranchName } from '../task/check-branch.ts';
 import type { Payload } from '../task/protocol.ts';
 import { REPOSITORY_FILE } from '../task/repository-file.ts';
 import { createBlockedHosts } from './blocked-hosts.ts';
