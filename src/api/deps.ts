@@ -6,6 +6,7 @@ import type { Stores } from '../stores/stores.ts';
 import type { Log } from '../task/log.ts';
 import type { ModelAccess, Payload } from '../task/protocol.ts';
 import type { Task } from '../task/task.ts';
+import { createWorkflows, type Workflows } from '../task/workflows.ts';
 import { type Authenticate, createAuthenticate } from './authenticate.ts';
 import type { TaskDriver } from './driver.ts';
 import type { TextMask } from './runner/mask.ts';
@@ -32,6 +33,7 @@ export interface ApiDeps {
   /** Short-lived credentials for the runner's clone and push; null when none are needed. */
   forgeCredentials(
     repo: string,
+    rights: { push: boolean },
   ): Promise<{ username: string; password: string; expiresAt: string | null } | null>;
   /** How the runner reaches the model of the task's agent; null when it needs none or there are no credentials. Default: null. */
   modelAccess?(task: Task): Promise<ModelAccess | null>;
@@ -41,6 +43,8 @@ export interface ApiDeps {
   payloadFor(task: Task): Promise<Payload>;
   /** Coding agents that this deployment can run. Default: `command`. */
   agents: readonly string[];
+  /** Kinds of work. Default: those that are built in. */
+  workflows: Workflows;
   /** Compute backends of this deployment. Default: `local` without a known limit. */
   computes: readonly { type: string; maxSessions: number | null }[];
   /** Who a caller is. Default: API keys of the stores, and tokens of `oidc_issuer`. */
@@ -53,7 +57,7 @@ export interface ApiDeps {
   pingIntervalMs: number;
 }
 
-type Defaulted = 'authenticate' | 'agents' | 'computes' | 'cancelWaitMs' | 'pingIntervalMs';
+type Defaulted = 'authenticate' | 'agents' | 'workflows' | 'computes' | 'cancelWaitMs' | 'pingIntervalMs';
 
 /** The same, where what has a default may be left out. */
 export type ApiOptions = Omit<ApiDeps, Defaulted> & Partial<Pick<ApiDeps, Defaulted>>;
@@ -65,6 +69,7 @@ export const withDefaults = (options: ApiOptions): ApiDeps => ({
     now: options.now,
   }),
   agents: ['command'],
+  workflows: createWorkflows(),
   computes: [{ type: 'local', maxSessions: null }],
   cancelWaitMs: 5_000,
   pingIntervalMs: 15_000,

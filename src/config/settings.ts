@@ -199,6 +199,23 @@ export const settingsSchema = z.strictObject({
     .max(172_800)
     .default(28_800)
     .describe('Longest run of a session.'),
+  hydration_max_tokens: z
+    .number()
+    .int()
+    .min(1_000)
+    .default(100_000)
+    .describe(
+      'Most tokens of issue, pull request and comments that an agent gets; a token is counted as three bytes. The oldest comments go first.',
+    ),
+  workflow_files: z
+    .array(z.string())
+    .default([])
+    .describe('YAML files of workflows besides the built-in ones; paths count from the data folder.'),
+  public_url: z
+    .url({ protocol: /^https?$/ })
+    .nullable()
+    .default(null)
+    .describe('Address under which people reach the platform, for links to tasks; null = no links.'),
   hydration_timeout_s: z
     .number()
     .int()

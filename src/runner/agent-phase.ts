@@ -41,7 +41,7 @@ export interface AgentPlace {
 /** Setup, baseline, agent and verification, all inside the sandbox. Never throws: what went wrong is the ending. */
 export async function runAgent(input: WorkInput, place: AgentPlace): Promise<AgentPhase> {
   const { payload, phases, stop, output } = input;
-  const room = createRoom(input, place.sandbox);
+  const room = createRoom(input, place);
   const endWatch = watchWorkspace(input);
   const result: Omit<AgentPhase, 'ending'> = { verification: null, staged: false };
   try {

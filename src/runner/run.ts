@@ -162,6 +162,14 @@ function growingRedactor(secrets: readonly string[]): Redactor {
 const redacted = (outcome: OutcomeReport, redactor: Redactor): OutcomeReport => ({
   ...outcome,
   summary: outcome.summary === null ? null : redactor.text(outcome.summary),
+  review: outcome.review && {
+    summary: redactor.text(outcome.review.summary),
+    comments: outcome.review.comments.map(({ path, line, body }) => ({
+      path: redactor.text(path),
+      line,
+      body: redactor.text(body),
+    })),
+  },
   diff: outcome.diff === null ? null : redactor.text(outcome.diff),
   error: outcome.error && { ...outcome.error, message: redactor.text(outcome.error.message) },
 });

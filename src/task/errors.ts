@@ -340,6 +340,31 @@ export const ERRORS = {
     remedy: 'Check the number; reopen the pull request, or start a new task.',
     retryable: false,
   },
+  CONTENT_BLOCKED: {
+    category: 'input',
+    title: 'The issue or pull request was blocked by content policy',
+    remedy: 'Look at the text that the message names; take out what speaks to the agent against its orders.',
+    retryable: false,
+  },
+  SCREENING_UNAVAILABLE: {
+    category: 'platform',
+    title: 'What others wrote could not be screened',
+    remedy: 'Retry when the screen answers again; nothing unscreened reaches an agent.',
+    retryable: true,
+  },
+  PR_HEAD_MOVED: {
+    category: 'repository',
+    title: 'The branch of the pull request moved meanwhile',
+    remedy:
+      'The work is on the branch that the task names: merge it by hand, or submit the task again on what the branch is now.',
+    retryable: true,
+  },
+  REVIEW_MISSING: {
+    category: 'agent',
+    title: 'The agent left no review',
+    remedy: 'See the log of the task for what it did instead; retry, or name what to look at in the task.',
+    retryable: true,
+  },
   PR_FROM_FORK: {
     category: 'repository',
     title: 'The branch of the pull request is in a fork',

@@ -52,6 +52,15 @@ export const putRepoSchema = strict({
     .regex(/^[A-Za-z0-9][A-Za-z0-9_./-]{0,199}$/, 'must be the name of a secret: letters, digits, . _ / -')
     .nullable()
     .optional(),
+  pr_labels: z.array(filledText(50)).max(20).optional(),
+  pr_reviewers: z
+    .array(
+      z.string().regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,38}(\/[A-Za-z0-9._-]{1,100})?$/, {
+        error: 'must be a user, or a team as org/team',
+      }),
+    )
+    .max(15)
+    .optional(),
   deadline_s: shape.deadline_s.optional(),
   notifications: z
     .record(z.string(), z.unknown())
