@@ -10,6 +10,7 @@ import { documentRoute } from './routes/document.ts';
 import { eventRoutes } from './routes/events.ts';
 import { fleetRoutes } from './routes/fleet.ts';
 import { healthRoutes } from './routes/health.ts';
+import { nudgeRoutes } from './routes/nudge.ts';
 import { repoRoutes } from './routes/repos.ts';
 import { runnerRoutes } from './routes/runner.ts';
 import { submitRoutes } from './routes/submit-task.ts';
@@ -39,6 +40,7 @@ export function createApi(options: ApiOptions): ApiApp {
   healthRoutes(app, deps);
   submitRoutes(app, deps);
   taskRoutes(app, deps);
+  nudgeRoutes(app, deps);
   eventRoutes(app, deps);
   textRoutes(app, deps);
   repoRoutes(app, deps);

@@ -7,6 +7,7 @@ const NAMES: Readonly<Record<TextSource, { title: string; field: string }>> = {
   issue: { title: 'Issue', field: 'issue_number' },
   pull_request: { title: 'Pull request', field: 'pr_number' },
   comment: { title: 'Comment', field: 'pr_number' },
+  nudge: { title: 'Nudge', field: 'message' },
 };
 
 /**

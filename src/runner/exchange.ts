@@ -2,17 +2,23 @@ import { constants } from 'node:fs';
 import { open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** The two files by which runner and agent talk. The agent can write both, so what is read is not trusted. */
+/** The files by which runner and agent talk. The agent can write all of them, so what is read is not trusted. */
 export interface Exchange {
   promptFile: string;
   summaryFile: string;
+  /** What people say while it works; not there until somebody does. */
+  nudgeFile: string;
 }
 
 /** Characters of a summary that are kept. */
 export const SUMMARY_LENGTH = 10_000;
 
 export async function createExchange(folder: string, prompt: string): Promise<Exchange> {
-  const exchange = { promptFile: join(folder, 'prompt.md'), summaryFile: join(folder, 'summary.md') };
+  const exchange = {
+    promptFile: join(folder, 'prompt.md'),
+    summaryFile: join(folder, 'summary.md'),
+    nudgeFile: join(folder, 'nudges.jsonl'),
+  };
   await writeFile(exchange.promptFile, prompt, { mode: 0o600 });
   return exchange;
 }

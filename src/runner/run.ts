@@ -5,6 +5,7 @@ import type { Bootstrap, Credentials, OutcomeReport, Payload } from '../task/pro
 import { runFolders } from './folders.ts';
 import { createHttpClient } from './http.ts';
 import { secretsOf } from './model.ts';
+import { createNudges } from './nudges.ts';
 import { createOutputLog } from './output.ts';
 import { createPhases } from './phases.ts';
 import { createPlatform, type Platform, SessionUnwantedError } from './platform.ts';
@@ -86,12 +87,14 @@ async function runPayload(
     logMaxBytes: payload.limits.output_max_bytes + LOG_MARGIN_BYTES,
     onReply: (reply) => {
       if (reply.cancel_requested) stop.now({ kind: 'cancelled' });
+      nudges.offer(reply.nudges);
     },
     onError: (error) => {
       log(`${messageOf(error)}\n`);
       stop.now({ kind: 'unwanted', message: messageOf(error) });
     },
   });
+  const nudges = createNudges({ reporter });
   const output = createOutputLog({
     redactor,
     maxBytes: payload.limits.output_max_bytes,
@@ -125,6 +128,7 @@ async function runPayload(
       output,
       phases: createPhases({ reporter, clock }),
       stop,
+      nudges,
       now,
       random: options.random,
     });

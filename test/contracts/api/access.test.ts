@@ -68,6 +68,7 @@ describe('scopes', () => {
     ['GET', `/v1/tasks/${UNKNOWN_ID}/diff`, 'tasks:read'],
     ['POST', '/v1/tasks', 'tasks:write'],
     ['POST', `/v1/tasks/${UNKNOWN_ID}/retry`, 'tasks:write'],
+    ['POST', `/v1/tasks/${UNKNOWN_ID}/nudge`, 'tasks:write'],
     ['DELETE', `/v1/tasks/${UNKNOWN_ID}`, 'tasks:cancel'],
     ['GET', '/v1/pending', 'tasks:read'],
     ['GET', '/v1/fleet', 'tasks:read'],
