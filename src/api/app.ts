@@ -11,6 +11,7 @@ import { eventRoutes } from './routes/events.ts';
 import { fleetRoutes } from './routes/fleet.ts';
 import { healthRoutes } from './routes/health.ts';
 import { nudgeRoutes } from './routes/nudge.ts';
+import { replayRoutes } from './routes/replay.ts';
 import { repoRoutes } from './routes/repos.ts';
 import { runnerRoutes } from './routes/runner.ts';
 import { submitRoutes } from './routes/submit-task.ts';
@@ -43,6 +44,7 @@ export function createApi(options: ApiOptions): ApiApp {
   nudgeRoutes(app, deps);
   eventRoutes(app, deps);
   textRoutes(app, deps);
+  replayRoutes(app, deps);
   repoRoutes(app, deps);
   apiKeyRoutes(app, deps);
   webhookRoutes(app, deps);

@@ -3,7 +3,8 @@ import { type ClientOptions, createSend, type RequestOptions } from './client/ht
 import type { ApiKeyDetail, CreateApiKeyRequest, CreatedApiKey } from './schemas/api-keys.ts';
 import type { Fleet } from './schemas/fleet.ts';
 import type { NudgeAnswer, NudgeRequest } from './schemas/nudges.ts';
-import type { PutRepoRequest, RepoDetail } from './schemas/repos.ts';
+import type { ReplayBundle } from './schemas/replay.ts';
+import type { PutRepoRequest, RepoDetail, RepoPolicies } from './schemas/repos.ts';
 import type {
   CreateTaskRequest,
   cancelledSchema,
@@ -29,7 +30,9 @@ export type {
   NudgeAnswer,
   NudgeRequest,
   PutRepoRequest,
+  ReplayBundle,
   RepoDetail,
+  RepoPolicies,
   TaskDetail,
   TaskEventDetail,
   TaskSummary,
@@ -136,6 +139,8 @@ export function createClient(options: ClientOptions) {
       });
     },
 
+    /** The task and its history in one document, cut at 5,000 events or 5 MiB. */
+    getReplay: (taskId: string): Promise<ReplayBundle> => data('GET', task(taskId, '/replay')),
     getLogs: (taskId: string): Promise<string> => text(task(taskId, '/logs')),
     /** `truncated`: only its first part; the branch has it all. */
     async getDiff(taskId: string): Promise<{ diff: string; truncated: boolean }> {
@@ -159,6 +164,7 @@ export function createClient(options: ClientOptions) {
     listRepos: (query: PageQuery = {}): Promise<Page<RepoDetail>> =>
       json('GET', '/v1/repos', { query: { ...query } }),
     getRepo: (name: string): Promise<RepoDetail> => data('GET', repo(name)),
+    getRepoPolicies: (name: string): Promise<RepoPolicies> => data('GET', `${repo(name)}/policies`),
     putRepo: (name: string, settings: PutRepoRequest): Promise<RepoDetail> =>
       data('PUT', repo(name), { body: settings }),
     removeRepo: (name: string): Promise<RepoDetail> => data('DELETE', repo(name)),

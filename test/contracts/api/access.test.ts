@@ -26,6 +26,7 @@ const ON_A_TASK = [
   ['GET', '/stream'],
   ['GET', '/logs'],
   ['GET', '/diff'],
+  ['GET', '/replay'],
   ['DELETE', ''],
   ['POST', '/retry'],
 ] as const;
@@ -66,6 +67,8 @@ describe('scopes', () => {
     ['GET', `/v1/tasks/${UNKNOWN_ID}/stream`, 'tasks:read'],
     ['GET', `/v1/tasks/${UNKNOWN_ID}/logs`, 'tasks:read'],
     ['GET', `/v1/tasks/${UNKNOWN_ID}/diff`, 'tasks:read'],
+    ['GET', `/v1/tasks/${UNKNOWN_ID}/replay`, 'tasks:read'],
+    ['GET', '/v1/repos/octo%2Fhello/policies', 'tasks:read'],
     ['POST', '/v1/tasks', 'tasks:write'],
     ['POST', `/v1/tasks/${UNKNOWN_ID}/retry`, 'tasks:write'],
     ['POST', `/v1/tasks/${UNKNOWN_ID}/nudge`, 'tasks:write'],
