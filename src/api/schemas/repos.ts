@@ -11,6 +11,15 @@ export type RepoDetail = z.infer<typeof repoDetailSchema>;
 
 export const repoParams = z.object({ repo: line(1_000) });
 
+/** `hard`: never allowed, `soft`: allowed by a person. Both are empty in this version. */
+export const repoPoliciesSchema = z
+  .object({
+    repo_id: z.string(),
+    policies: z.object({ hard: z.array(z.unknown()), soft: z.array(z.unknown()) }),
+  })
+  .openapi('RepoPolicies');
+export type RepoPolicies = z.infer<typeof repoPoliciesSchema>;
+
 /** A command line for `sh -c`. */
 const command = filledText(4_000).nullable().optional();
 
