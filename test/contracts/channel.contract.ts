@@ -82,13 +82,16 @@ export function channelContract({
 
     it('tells what no retry helps from what one may, and passes on how long to wait', async () => {
       const sent = message('task_completed');
-      harness.fault('fail', 'limit', 'refuse');
-      await expect(harness.channel.deliver(sent)).rejects.toMatchObject({ code: 'CHANNEL_UNAVAILABLE' });
+      harness.fault('fail', 'refuse');
       await expect(harness.channel.deliver(sent)).rejects.toMatchObject({ code: 'CHANNEL_UNAVAILABLE' });
       await expect(harness.channel.deliver(sent)).rejects.toMatchObject({ code: 'CHANNEL_REFUSED' });
       expect(await harness.visible(sent.task.task_id)).toEqual([]);
       await harness.channel.deliver(sent);
       expect(await harness.visible(sent.task.task_id)).toHaveLength(1);
+      harness.fault('limit');
+      await expect(harness.channel.deliver(message('task_completed'))).rejects.toMatchObject({
+        ...{ code: 'CHANNEL_UNAVAILABLE', retryAfterSeconds: expect.any(Number) },
+      });
     });
 
     it('leaves the end of a task to the next event when one was refused', async () => {
