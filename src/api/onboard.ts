@@ -64,6 +64,7 @@ export function defaultConfig(
     system_prompt_overrides: null,
     build_command: null,
     lint_command: null,
+    test_command: null,
     setup_command: null,
     egress_allowlist: [],
     token_secret: null,

@@ -10,7 +10,7 @@ import type { Principal } from './api-keys.ts';
 import type { ApiDeps, RepoReference } from './deps.ts';
 import { newTask, repeatedTask } from './new-task.ts';
 import { defaultConfig, onboard } from './onboard.ts';
-import { createRateLimit } from './rate-limit.ts';
+import { createRateLimit, type RateLimit } from './rate-limit.ts';
 import type { SubmitRequest } from './schemas/tasks.ts';
 
 /** A task, and whether this request made it: not when its idempotency key was used before. */
@@ -20,11 +20,14 @@ export interface Submission {
 }
 
 export interface Submitter {
-  /** Accepts a task: checks it, writes it with its first event, starts its execution. */
+  /** Tasks that each user may submit. */
+  allowance: RateLimit;
+  /** Accepts a task: checks it, writes it with its first event, starts its execution. `channel` default: `api`. */
   submit(
     principal: Principal,
     request: SubmitRequest,
     idempotencyKey: string | undefined,
+    channel?: Task['channel_source'],
   ): Promise<Submission>;
   /** Submits the inputs of an ended task once more. */
   resubmit(principal: Principal, taskId: string, idempotencyKey: string | undefined): Promise<Submission>;
@@ -32,7 +35,11 @@ export interface Submitter {
 
 export function createSubmitter(deps: ApiDeps): Submitter {
   const { stores, settings, now } = deps;
-  const takeAllowance = createRateLimit({ perMinute: settings.submit_rate_per_min, now });
+  const allowance = createRateLimit({
+    perMinute: settings.submit_rate_per_min,
+    what: 'tasks may be submitted',
+    now,
+  });
 
   /** A request that was answered before is answered the same again, whatever has become of limits and repository (T4). */
   async function once(
@@ -44,13 +51,17 @@ export function createSubmitter(deps: ApiDeps): Submitter {
     const idempotency = key === undefined ? undefined : { key, bodyHash: hashOf(request) };
     const earlier = idempotency && (await stores.tasks.findByIdempotencyKey(userId, idempotency));
     if (earlier) return { task: earlier, created: false };
-    takeAllowance(userId);
+    allowance.take(userId);
     return accept(deps, await make(), idempotency);
   }
 
   return {
-    submit: (principal, request, key) =>
-      once(principal, request, key, () => checkedTask(deps, principal, request)),
+    allowance,
+    submit: (principal, request, key, channel = 'api') =>
+      once(principal, request, key, async () => ({
+        ...(await checkedTask(deps, principal, request)),
+        channel_source: channel,
+      })),
     resubmit: (principal, taskId, key) =>
       once(principal, { retry_of: taskId }, key, () => checkedRepeat(deps, principal, taskId)),
   };

@@ -29,6 +29,7 @@ import { modelAccess } from './model-access.ts';
 import { createRepoResolver } from './repo-references.ts';
 import { runnerCommand } from './runner-command.ts';
 import { createScreen } from './screen.ts';
+import { createSecretMask } from './secret-mask.ts';
 import { taskTokenSecret } from './task-token-secret.ts';
 import { readWorkflowFiles } from './workflow-files.ts';
 
@@ -145,6 +146,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const app = createApi({
       stores,
       blobs,
+      secrets,
       settings,
       now,
       newId,
@@ -155,7 +157,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       driver: { start: (task) => startAttempt(deps, task), wake: (taskId) => waker.wake(taskId) },
       resolveRepo: createRepoResolver(dataDir, github),
       forgeCredentials: (repo, rights) => forgeFor(repo).credentials(repo, rights),
-      modelAccess: (task) => modelAccess(task, { settings, secrets }),
+      modelAccess: (task) =>
+        modelAccess(task, { settings, secrets, sts: { proxy: options.runnerEnvironment } }),
+      textMask: createSecretMask({ secrets, now, log }),
       agents: ['command', 'claude', 'codex'],
       payloadFor: (task) => loadPayload(blobs, task, now()),
       computes: computes.map(({ type, capabilities }) => ({ type, maxSessions: capabilities.maxSessions })),

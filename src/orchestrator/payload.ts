@@ -92,7 +92,7 @@ export function buildPayload(input: PayloadInput): StoredPayload {
       setup: repoConfig?.setup_command ?? null,
       build: repoConfig?.build_command ?? null,
       lint: repoConfig?.lint_command ?? null,
-      test: null,
+      test: repoConfig?.test_command ?? null,
     },
     verification: { timeout_s: settings.verify_timeout_s, repair: settings.repair_regressions },
     sandbox: {

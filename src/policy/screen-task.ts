@@ -1,16 +1,25 @@
 import { BgAgentError } from '../task/errors.ts';
 import type { Screen, TextSource, Verdict } from './screen.ts';
 
+/** What a request says itself: what it's called when it is refused, and the field that holds it. */
+const REQUESTED = {
+  task_description: { title: 'Task description', field: 'task_description' },
+  nudge: { title: 'Nudge', field: 'message' },
+} as const satisfies Partial<Record<TextSource, unknown>>;
+
 /**
  * Lets the text through or throws: VALIDATION_ERROR with filter and confidence when it is blocked, SERVICE_UNAVAILABLE
  * when the screen can't judge it, whatever went wrong there. Nothing to read (null, empty) passes.
  */
-export async function screenTask(screen: Screen, text: string | null): Promise<void> {
-  const why = await screenText(screen, text, 'task_description');
+export async function screenTask(
+  screen: Screen,
+  text: string | null,
+  source: keyof typeof REQUESTED = 'task_description',
+): Promise<void> {
+  const why = await screenText(screen, text, source);
   if (why === null) return;
-  throw new BgAgentError('VALIDATION_ERROR', `Task description was blocked by content policy. ${why}`, {
-    field: 'task_description',
-  });
+  const { title, field } = REQUESTED[source];
+  throw new BgAgentError('VALIDATION_ERROR', `${title} was blocked by content policy. ${why}`, { field });
 }
 
 /** Which filter blocks the text and how sure it is, as a sentence; null when it passes. Throws SERVICE_UNAVAILABLE as above. */

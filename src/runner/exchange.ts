@@ -8,6 +8,8 @@ export interface Exchange {
   summaryFile: string;
   /** For the agent of a workflow that reviews. */
   reviewFile: string;
+  /** What people say while it works; not there until somebody does. */
+  nudgeFile: string;
 }
 
 /** Characters of a summary that are kept. */
@@ -18,6 +20,7 @@ export async function createExchange(folder: string, prompt: string): Promise<Ex
     promptFile: join(folder, 'prompt.md'),
     summaryFile: join(folder, 'summary.md'),
     reviewFile: join(folder, 'review.json'),
+    nudgeFile: join(folder, 'nudges.jsonl'),
   };
   await writeFile(exchange.promptFile, prompt, { mode: 0o600 });
   return exchange;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { BgAgentError, isErrorCode, messageOf } from '../task/errors.ts';
+import { messageOf } from '../task/errors.ts';
 import {
   type Bootstrap,
   type Credentials,
@@ -29,6 +29,14 @@ export class SessionUnwantedError extends Error {
 /** The platform refuses this very message; sending it again would change nothing. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';
+  /** The platform's code, and its own words. */
+  readonly code: string;
+  readonly reason: string;
+  constructor(message: string, { code = '', reason = message } = {}) {
+    super(message);
+    this.code = code;
+    this.reason = reason;
+  }
 }
 
 export interface PlatformOptions {
@@ -71,12 +79,7 @@ export function createPlatform({
         if (data !== RETRY) return data;
         why = `status ${answer.status}`;
       } catch (error) {
-        if (
-          error instanceof SessionUnwantedError ||
-          error instanceof RefusedError ||
-          error instanceof BgAgentError
-        )
-          throw error;
+        if (error instanceof SessionUnwantedError || error instanceof RefusedError) throw error;
         why = messageOf(error);
       }
       if (failures === 3) note(`the platform does not answer (${why}); trying on\n`);
@@ -114,15 +117,12 @@ function understand(what: string, { status, body }: HttpAnswer): unknown {
   // It passes by itself, as everything that is left to be tried again.
   if (error.code === 'GITHUB_UNREACHABLE') return RETRY;
   if (status >= 400 && status < 500 && ![404, 408, 425, 429].includes(status))
-    throw refused(String(error.code), String(error.message), reason);
+    throw new RefusedError(reason, {
+      code: String(error.code ?? ''),
+      reason: String(error.message ?? reason),
+    });
   return RETRY;
 }
-
-/** Why there are no credentials is told as what it is; that a message of ours isn't taken is our own failure. */
-const refused = (code: string, message: string, reason: string): Error =>
-  isErrorCode(code) && code !== 'VALIDATION_ERROR'
-    ? new BgAgentError(code, message)
-    : new RefusedError(reason);
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null;

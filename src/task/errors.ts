@@ -125,6 +125,55 @@ export const ERRORS = {
     remedy: 'Nothing to do.',
     retryable: false,
   },
+  WEBHOOK_NOT_FOUND: {
+    category: 'input',
+    title: 'No such webhook',
+    remedy: 'List the webhooks with `bgagent webhook list`.',
+    retryable: false,
+  },
+  WEBHOOK_ALREADY_REVOKED: {
+    category: 'conflict',
+    title: 'The webhook is revoked already',
+    remedy: 'Nothing to do.',
+    retryable: false,
+  },
+  WEBHOOK_DELIVERY_REPLAYED: {
+    category: 'conflict',
+    title: 'The delivery was taken before',
+    remedy: 'Sign a new delivery; with X-Webhook-Timestamp, each one is another.',
+    retryable: false,
+  },
+  DELIVERY_NOT_FOUND: {
+    category: 'input',
+    title: 'No such delivery',
+    remedy: 'List them with `bgagent deliveries list`.',
+    retryable: false,
+  },
+  DELIVERY_NOT_REPLAYABLE: {
+    category: 'conflict',
+    title: 'The delivery is not one that failed',
+    remedy: 'Nothing to do: only failed and dead deliveries are replayed.',
+    retryable: false,
+  },
+  CHANNEL_REFUSED: {
+    category: 'input',
+    title: 'The channel will never take the message',
+    remedy:
+      'Mend what the message names (the channel, its rights, the address), then `bgagent deliveries replay`.',
+    retryable: false,
+  },
+  CHANNEL_UNAVAILABLE: {
+    category: 'platform',
+    title: 'The channel does not answer as it should',
+    remedy: 'Nothing to do: the delivery is tried again.',
+    retryable: true,
+  },
+  CHANNEL_NOT_CONFIGURED: {
+    category: 'platform',
+    title: 'A setting or secret of the channel is missing',
+    remedy: 'Set what the message names, then `bgagent deliveries replay` what is dead.',
+    retryable: true,
+  },
   EPOCH_STALE: {
     category: 'conflict',
     title: 'A newer attempt of the task has taken over',
@@ -443,6 +492,19 @@ export const ERRORS = {
     title: 'The platform has no credentials for the model',
     remedy: 'Set the variable that the message names where the platform runs, and start it again.',
     retryable: false,
+  },
+  MODEL_ROLE_REFUSED: {
+    category: 'auth',
+    title: 'AWS does not give the role for the model',
+    remedy:
+      'Allow `sts:AssumeRole` on the role of `bedrock_role_arn` to the platform’s AWS user, and name that user in the role’s trust policy.',
+    retryable: false,
+  },
+  MODEL_ROLE_UNAVAILABLE: {
+    category: 'auth',
+    title: 'AWS could not be asked for the role for the model',
+    remedy: 'Check that the platform reaches AWS STS in `bedrock_region`, then submit the task again.',
+    retryable: true,
   },
   MODEL_NOT_PRICED: {
     category: 'input',

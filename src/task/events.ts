@@ -41,6 +41,24 @@ export const EVENTS = {
     summary: 'Someone asked for the end of the task.',
     metadata: z.object({ by: z.string() }),
   },
+  nudge_received: {
+    emitter: 'api',
+    summary: 'Someone has something to say to the agent.',
+    metadata: z.object({ nudge_id: z.string(), by: z.string(), preview }),
+  },
+  nudge_delivered: {
+    emitter: 'runner',
+    summary: 'The agent was given what someone had to say.',
+    metadata: z.object({
+      nudge_id: z.string(),
+      how: z.enum(['file', 'turn']).describe('a line in its file, or a turn of its conversation'),
+    }),
+  },
+  nudge_refused: {
+    emitter: 'runner',
+    summary: 'The agent could not be given what someone had to say.',
+    metadata: z.object({ nudge_id: z.string(), reason: z.string() }),
+  },
   admission_queued: {
     emitter: 'orchestrator',
     summary: 'No slot is free; the task waits its turn.',

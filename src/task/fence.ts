@@ -1,6 +1,7 @@
 /** Every mark by which a prompt tells one text of others from another. */
 const MARKS = [
   'task',
+  'message',
   'repository-guidance',
   'check-output',
   'forge-issue',

@@ -113,12 +113,20 @@ export const payloadSchema = z.object({
 });
 export type Payload = z.infer<typeof payloadSchema>;
 
-/** US dollars for a million tokens. Without rates for the cache, its tokens cost what input costs. */
-export const modelPriceSchema = z.strictObject({
+const ratesSchema = z.strictObject({
   input: z.number().min(0),
   output: z.number().min(0),
   cache_read: z.number().min(0).optional(),
+  /** For five minutes. */
   cache_write: z.number().min(0).optional(),
+  /** For an hour; default: as `cache_write`. */
+  cache_write_1h: z.number().min(0).optional(),
+});
+
+/** US dollars for a million tokens. Without rates for the cache, its tokens cost what input costs. */
+export const modelPriceSchema = ratesSchema.extend({
+  /** Of the whole call, when its input is over so many tokens. */
+  long: ratesSchema.extend({ above_input_tokens: z.number().int().min(1) }).optional(),
 });
 
 const modelNames = {
@@ -146,6 +154,8 @@ export const modelAccessSchema = z.discriminatedUnion('provider', [
     access_key_id: z.string(),
     secret_access_key: z.string(),
     session_token: z.string().nullable(),
+    /** When the keys end, ISO 8601; null for lasting ones. */
+    expires_at: z.string().nullable().default(null),
     ...modelNames,
   }),
 ]);
@@ -157,6 +167,7 @@ export const credentialsSchema = z.object({
   git: z.object({ username: z.string(), password: z.string() }).nullable(),
   /** Null where the agent needs no model, or the deployment has no credentials for one. */
   model: modelAccessSchema.nullable().default(null),
+  /** When the first of them ends, ISO 8601: ask again before. Null: they last. */
   expires_at: z.string().nullable(),
 });
 export type Credentials = z.infer<typeof credentialsSchema>;

@@ -15,6 +15,8 @@ export const repoConfigSchema = z.object({
   system_prompt_overrides: z.string().nullable(),
   build_command: z.string().nullable(),
   lint_command: z.string().nullable(),
+  /** Records of earlier versions lack it. */
+  test_command: z.string().nullable().default(null),
   setup_command: z.string().nullable(),
   egress_allowlist: z.array(z.string()),
   token_secret: z.string().nullable(),

@@ -18,6 +18,13 @@ type Tell = (metadata: Metadata) => [label: string, text: string, tone?: Tone] |
 const TELL: Readonly<Record<EventType, Tell>> = {
   task_created: (m) => ['submitted', `${word(m, 'workflow')} with agent ${word(m, 'agent')}`],
   cancel_requested: (m) => ['cancel', `asked for by ${word(m, 'by')}`, 'warn'],
+  nudge_received: (m) => ['nudge', `from ${word(m, 'by')}: ${word(m, 'preview')}`],
+  nudge_delivered: (m) => [
+    'nudge',
+    m.how === 'turn' ? 'the agent was told' : 'the agent can read it in its file',
+    'good',
+  ],
+  nudge_refused: (m) => ['nudge', `the agent was not told: ${word(m, 'reason')}`, 'warn'],
   admission_queued: (m) => ['queued', `waits: ${word(m, 'reason')}`, 'warn'],
   admission_granted: (m) => ['admitted', waited(m.queued_ms)],
   hydration_started: () => null,
