@@ -172,7 +172,17 @@ describe('every port', () => {
 
 describe('docs', () => {
   /** Pages about something other than a folder of src. */
-  const TOPICS = ['README', 'concepts', 'errors', 'events', 'settings', 'security', 'figures', 'scaling'];
+  const TOPICS = [
+    'README',
+    'concepts',
+    'errors',
+    'events',
+    'settings',
+    'security',
+    'figures',
+    'scaling',
+    'github',
+  ];
 
   it('have a page for each folder of src, and no page of a folder that is gone', () => {
     const folders = new Set(sources.map(({ path }) => path.split('/')[1] ?? ''));

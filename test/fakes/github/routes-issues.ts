@@ -78,7 +78,7 @@ function findComment({ repo, params }: Call): [Issue, Comment] {
   throw notFound();
 }
 
-export const newComment = (call: Call): Comment => ({
+const newComment = (call: Call): Comment => ({
   id: call.world.nextId(),
   author: loginOf(call.principal),
   body: checkedBody(call),
