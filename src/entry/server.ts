@@ -12,7 +12,6 @@ import { startReconciler } from '../orchestrator/reconcilers/reconciler.ts';
 import { wakeAllUnderWay, wakeWaitingForRoom } from '../orchestrator/wake-up-calls.ts';
 import { createWaker } from '../orchestrator/waker.ts';
 import { createTaskWorkflow, TASK_WORKFLOW } from '../orchestrator/workflow.ts';
-import { createRulesScreen } from '../policy/rules-screen.ts';
 import { createSqliteRuntime, runtimeMigrations } from '../runtime/sqlite/runtime.ts';
 import { openDatabase } from '../sqlite/open.ts';
 import { createFileBlobs } from '../stores/files/blobs.ts';
@@ -21,6 +20,7 @@ import { createSqliteStores, storeMigrations } from '../stores/sqlite/stores.ts'
 import { BgAgentError, messageOf } from '../task/errors.ts';
 import { createIdSource } from '../task/ids.ts';
 import type { Log } from '../task/log.ts';
+import { createWorkflows } from '../task/workflows.ts';
 import { writePlatformFiles } from './client-key.ts';
 import { makeDataFolder } from './data-folder.ts';
 import { createForges } from './forges.ts';
@@ -28,7 +28,10 @@ import { listen } from './listen.ts';
 import { modelAccess } from './model-access.ts';
 import { createRepoResolver } from './repo-references.ts';
 import { runnerCommand } from './runner-command.ts';
+import { createScreen } from './screen.ts';
+import { createSecretMask } from './secret-mask.ts';
 import { taskTokenSecret } from './task-token-secret.ts';
+import { readWorkflowFiles } from './workflow-files.ts';
 
 export interface PlatformOptions {
   /** Everything the platform keeps is below this folder. */
@@ -111,7 +114,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     closers.push(() => local.close());
     const computes: readonly ComputeStrategy[] = [local];
 
+    const workflows = createWorkflows(await readWorkflowFiles(settings.workflow_files, dataDir));
+    const screen = createScreen(settings);
     const deps: OrchestratorDeps = {
+      workflows,
+      screen,
       stores,
       blobs,
       runtime,
@@ -139,16 +146,20 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const app = createApi({
       stores,
       blobs,
+      secrets,
       settings,
       now,
       newId,
       log,
       taskTokens,
-      screen: createRulesScreen(),
+      screen,
+      workflows,
       driver: { start: (task) => startAttempt(deps, task), wake: (taskId) => waker.wake(taskId) },
       resolveRepo: createRepoResolver(dataDir, github),
-      forgeCredentials: (repo, rights?: { push: boolean }) => forgeFor(repo).credentials(repo, rights),
-      modelAccess: (task) => modelAccess(task, { settings, secrets }),
+      forgeCredentials: (repo, rights) => forgeFor(repo).credentials(repo, rights),
+      modelAccess: (task) =>
+        modelAccess(task, { settings, secrets, sts: { proxy: options.runnerEnvironment } }),
+      textMask: createSecretMask({ secrets, now, log }),
       agents: ['command', 'claude', 'codex'],
       payloadFor: (task) => loadPayload(blobs, task, now()),
       computes: computes.map(({ type, capabilities }) => ({ type, maxSessions: capabilities.maxSessions })),
