@@ -84,7 +84,7 @@ const covers = (granted: Permissions, wanted: Permissions): boolean =>
       name === 'metadata' || RANK[granted[name] ?? 'read'] * (granted[name] ? 1 : 0) >= RANK[level],
   );
 
-export const isPush = (wanted: readonly Permissions[]): boolean =>
+const isPush = (wanted: readonly Permissions[]): boolean =>
   wanted.every((set) => Object.values(set).includes('write'));
 
 /** Whether the token's own permissions hold one of the sets. The person behind a token must have the right, too. */

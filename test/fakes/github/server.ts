@@ -121,7 +121,13 @@ function answerApi(
     try {
       const principal = principalOf(world, input.authorization);
       seen.as = principal.kind;
-      if (principal.kind === 'classic') scopes = { 'x-oauth-scopes': principal.scopes.join(', ') };
+      if (principal.kind === 'classic')
+        scopes = {
+          'x-oauth-scopes': principal.scopes.join(', '),
+          ...(principal.expires === null
+            ? {}
+            : { 'github-authentication-token-expiration': principal.expires }),
+        };
       seen.permissions = 'permissions' in principal ? principal.permissions : null;
       const moved = redirected(world, input.path, `${url}${API}`, method, query);
       if (moved) return moved;

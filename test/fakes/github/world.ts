@@ -117,7 +117,15 @@ export type Token =
       expiresAtMs: number;
       revoked: boolean;
     }
-  | { kind: 'classic'; value: string; login: string; scopes: readonly string[]; revoked: boolean }
+  | {
+      kind: 'classic';
+      value: string;
+      login: string;
+      scopes: readonly string[];
+      /** As the header has it: `2027-01-01 00:00:00 UTC`. */
+      expires: string | null;
+      revoked: boolean;
+    }
   | {
       kind: 'fine-grained';
       value: string;
