@@ -47,18 +47,18 @@ const start = (): Promise<RunningPlatform> =>
 
 /** Runs a command line in this process. */
 async function bgagent(...args: string[]): Promise<{ exit: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
+  const out: string[] = [];
+  const err: string[] = [];
   const exit = await runCli({
     args,
     environment: async () => readEnvironment({ BGAGENT_DATA_DIR: dataDir }),
-    stdout: { write: (text) => void (out += text) },
-    stderr: { write: (text) => void (err += text) },
+    stdout: { write: (text) => void out.push(text) },
+    stderr: { write: (text) => void err.push(text) },
     signal: new AbortController().signal,
     now: Date.now,
     version: '0.0.0',
   });
-  return { exit, out, err };
+  return { exit, out: out.join(''), err: err.join('') };
 }
 
 /** Submits with what the agent is to do, and waits for the end. */
