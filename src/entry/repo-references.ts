@@ -1,13 +1,13 @@
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { resolveRepo } from '../forge/git/remote.ts';
 import { BgAgentError } from '../task/errors.ts';
 
-type Reference = ReturnType<typeof resolveRepo>;
+type Reference = ReturnType<typeof resolveRepo> & { missing?: boolean };
 
 /**
  * Understands references to repositories, and refuses paths inside the platform's data: a mirror there may be of a
- * repository that the asker must not see. Throws VALIDATION_ERROR (field `repo`).
+ * repository that the asker must not see. Says whether a path is there. Throws VALIDATION_ERROR (field `repo`).
  */
 export function createRepoResolver(dataDir: string): (reference: string) => Promise<Reference> {
   return async (reference) => {
@@ -18,7 +18,7 @@ export function createRepoResolver(dataDir: string): (reference: string) => Prom
         'repo: is inside the data folder of the platform; give the repository itself',
         { field: 'repo' },
       );
-    return resolved;
+    return resolved.kind === 'local' ? { ...resolved, missing: !(await isThere(resolved.repo)) } : resolved;
   };
 }
 
@@ -28,3 +28,10 @@ async function isInside(folder: string, path: string): Promise<boolean> {
     (each) => each === root || each.startsWith(root + sep) || each.startsWith(folder + sep),
   );
 }
+
+/** What can't be looked at counts as there: git says best what is wrong with it. */
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT' && error.code !== 'ENOTDIR',
+  );
