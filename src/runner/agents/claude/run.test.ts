@@ -113,6 +113,17 @@ describe.skipIf(missing)(`claude in a whole run${missing ? ` (skipped: ${missing
     expect(outcome).toMatchObject({ result: 'changes', turns_completed: 2 });
   });
 
+  it('goes on when the answer is slow, and when it breaks off', async () => {
+    server.script(
+      { tools: [bash('echo hallo > greeting.txt')], pieceMs: 20 },
+      { text: 'It gre', breakAfter: 4 },
+      { text: 'It greets.' },
+    );
+    const { outcome, payload } = await world.run(task());
+    expect(outcome).toMatchObject({ result: 'changes', summary: 'It greets.' });
+    expect(fileOnBranch(world.repo, payload.repo.branch_name, 'greeting.txt')).toBe('hallo');
+  });
+
   it('stops at the budget and keeps the work so far (R3, O7)', async () => {
     const answers = ['one', 'two', 'three'].map((name) => ({
       tools: [bash(`echo ${name} > ${name}.txt`)],
