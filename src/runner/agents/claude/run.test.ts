@@ -326,6 +326,12 @@ describe.skipIf(missing)(`claude in a whole run${missing ? ` (skipped: ${missing
     expect(fileOnBranch(world.repo, payload.repo.branch_name, 'seen.txt')).toBe('0');
   });
 
+  it('says what the platform says when there is no role for the model', async () => {
+    const { outcome, events } = await world.run(task({ credentialsRefused: 'MODEL_ROLE_REFUSED' }));
+    expect(outcome).toMatchObject({ result: 'failed', error: { code: 'MODEL_ROLE_REFUSED' } });
+    expect(events).not.toContain('phase_started');
+  });
+
   it.each([
     ['no credentials', null, 'MODEL_NOT_CONFIGURED', /ANTHROPIC_API_KEY/],
     [
