@@ -63,7 +63,7 @@ export const repeatedTask = (
   deps: ApiDeps,
   principal: Principal,
   earlier: Task,
-  config: RepoConfig | undefined,
+  { workflow, config }: { workflow: Workflow; config: RepoConfig | undefined },
 ): Task => ({
   ...earlier,
   ...beginning(deps, principal),
@@ -72,6 +72,8 @@ export const repeatedTask = (
     { repo: earlier.repo, agent_command: config?.agent_command ?? null },
     deps.settings,
   ),
+  // Of a task that opens its own, it's what came of the earlier one.
+  pr_number: workflow.branch === 'pull_request' ? earlier.pr_number : null,
   retry_of: earlier.task_id,
 });
 
@@ -95,6 +97,8 @@ function beginning({ newId, now }: ApiDeps, { userId }: Principal) {
     error_message: null,
     error_classification: null,
     channel_source: 'api',
+    channel_metadata: null,
+    notifications: null,
     turns_attempted: null,
     turns_completed: null,
     cost_usd: null,

@@ -68,6 +68,8 @@ export function defaultConfig(
     setup_command: null,
     egress_allowlist: [],
     token_secret: null,
+    pr_labels: [],
+    pr_reviewers: [],
     deadline_s: null,
     notifications: null,
     cedar_policies: [],

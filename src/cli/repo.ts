@@ -25,6 +25,8 @@ interface Options {
   lint?: string;
   test?: string;
   egress?: string[];
+  prLabels?: string[];
+  prReviewers?: string[];
   tokenSecret?: string;
   deadline?: number;
   unset?: string[];
@@ -90,6 +92,8 @@ function withSettings(command: Command, act: Act): Command {
     .option('--lint <line>', 'like --build')
     .option('--test <line>', 'like --build')
     .option('--egress <hosts>', 'hosts its agents may reach besides the defaults', list)
+    .option('--pr-labels <labels>', 'labels of the pull requests that are opened', list)
+    .option('--pr-reviewers <names>', 'who is asked to review them: users, or teams as org/team', list)
     .option('--token-secret <name>', 'name of the secret to clone and push with')
     .option('--deadline <seconds>', 'longest run of a task', wholeNumber)
     .option('--compute <type>', 'the backend its tasks run on')
@@ -126,6 +130,8 @@ function settingsOf(options: Options): PutRepoRequest {
     lint_command: options.lint,
     test_command: options.test,
     egress_allowlist: options.egress,
+    pr_labels: options.prLabels,
+    pr_reviewers: options.prReviewers,
     token_secret: options.tokenSecret,
     deadline_s: options.deadline,
   };

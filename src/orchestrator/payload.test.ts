@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { aRepo } from '../../test/fixtures/repo.ts';
 import { aTask } from '../../test/fixtures/task.ts';
 import { defaultSettings } from '../config/settings.ts';
+import { createWorkflows } from '../task/workflows.ts';
 import { buildPayload } from './payload.ts';
 
 const source = {
@@ -9,10 +10,20 @@ const source = {
   baseBranch: 'main',
   baseSha: 'a'.repeat(40),
   branch: 'bgagent/1/hello',
+  startSha: 'a'.repeat(40),
+  pullRequest: null,
   resumeSha: null,
 };
 const payloadOf = (repoConfig: Parameters<typeof buildPayload>[0]['repoConfig']) =>
-  buildPayload({ task: aTask(), repoConfig, settings: defaultSettings(), source, denyRead: ['/data'] });
+  buildPayload({
+    task: aTask(),
+    workflow: createWorkflows().resolve('coding/new-task-v1'),
+    repoConfig,
+    settings: defaultSettings(),
+    source,
+    context: { text: '', title: null },
+    denyRead: ['/data'],
+  });
 
 describe('the payload', () => {
   it('has the commands that the platform keeps for the repository', () => {

@@ -103,9 +103,9 @@ describe('credentials of a run', () => {
     const { modelAccess } = connect();
     await modelAccess();
     fake.credentialsRefused = 'MODEL_ROLE_REFUSED';
-    now += 55 * MINUTE;
+    now += 54 * MINUTE;
     expect(await modelAccess()).toMatchObject({ access_key_id: 'ASIAEXAMPLE1' });
-    now += 6 * MINUTE;
+    now += 2 * MINUTE;
     await expect(modelAccess()).rejects.toMatchObject({
       code: 'MODEL_ROLE_REFUSED',
       message: 'model_role_refused',

@@ -11,6 +11,8 @@ export interface CredentialsOptions {
   hide(...values: string[]): void;
 }
 
+/** Old ones that end sooner than this are not handed out: what is begun with them takes its time, such as a push. */
+const NEARLY_OVER_MS = 5 * 60_000;
 /** Of the time that credentials last: what of it passes before others are asked for, while the old ones still do. */
 const FRESH = 0.8;
 
@@ -32,7 +34,8 @@ export function createCredentials({
     const { git, model, expires_at } = credentials;
     if (git) hide(git.password, Buffer.from(`${git.username}:${git.password}`).toString('base64'));
     if (model) hide(...secretsOf(model));
-    const goodUntil = expires_at === null ? Number.POSITIVE_INFINITY : Date.parse(expires_at);
+    const endsAt = expires_at === null ? Number.POSITIVE_INFINITY : Date.parse(expires_at);
+    const goodUntil = Math.max(endsAt - NEARLY_OVER_MS, askedAt + (endsAt - askedAt) * FRESH);
     held = { credentials, goodUntil, freshUntil: askedAt + (goodUntil - askedAt) * FRESH };
     return credentials;
   }

@@ -5,6 +5,7 @@ import type { Bootstrap, OutcomeReport, Payload } from '../task/protocol.ts';
 import { createCredentials } from './credentials.ts';
 import { runFolders } from './folders.ts';
 import { createHttpClient } from './http.ts';
+import { createNudges } from './nudges.ts';
 import { createOutputLog } from './output.ts';
 import { createPhases } from './phases.ts';
 import { createPlatform, type Platform, SessionUnwantedError } from './platform.ts';
@@ -85,12 +86,14 @@ async function runPayload(
     logMaxBytes: payload.limits.output_max_bytes + LOG_MARGIN_BYTES,
     onReply: (reply) => {
       if (reply.cancel_requested) stop.now({ kind: 'cancelled' });
+      nudges.offer(reply.nudges);
     },
     onError: (error) => {
       log(`${messageOf(error)}\n`);
       stop.now({ kind: 'unwanted', message: messageOf(error) });
     },
   });
+  const nudges = createNudges({ reporter });
   const output = createOutputLog({
     redactor,
     maxBytes: payload.limits.output_max_bytes,
@@ -124,6 +127,7 @@ async function runPayload(
       output,
       phases: createPhases({ reporter, clock }),
       stop,
+      nudges,
       now,
       random: options.random,
     });
@@ -162,6 +166,14 @@ function growingRedactor(secrets: readonly string[]): Redactor {
 const redacted = (outcome: OutcomeReport, redactor: Redactor): OutcomeReport => ({
   ...outcome,
   summary: outcome.summary === null ? null : redactor.text(outcome.summary),
+  review: outcome.review && {
+    summary: redactor.text(outcome.review.summary),
+    comments: outcome.review.comments.map(({ path, line, body }) => ({
+      path: redactor.text(path),
+      line,
+      body: redactor.text(body),
+    })),
+  },
   diff: outcome.diff === null ? null : redactor.text(outcome.diff),
   error: outcome.error && { ...outcome.error, message: redactor.text(outcome.error.message) },
 });

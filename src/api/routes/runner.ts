@@ -106,7 +106,9 @@ export function runnerRoutes(app: ApiApp, deps: ApiDeps): void {
       requireLive(c.get('claim'));
       const { task } = c.get('claim');
       const [credentials, model = null] = await Promise.all([
-        deps.forgeCredentials(task.repo),
+        deps.forgeCredentials(task.repo, {
+          push: !deps.workflows.resolve(task.resolved_workflow.id).read_only,
+        }),
         deps.modelAccess?.(task),
       ]);
       const git = credentials && { username: credentials.username, password: credentials.password };

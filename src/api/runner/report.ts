@@ -14,6 +14,9 @@ const HEARTBEAT_WRITE_MS = 10_000;
 /** Characters of an event's metadata as JSON. */
 const METADATA_LIMIT = 8_192;
 
+/** The next ones are told in the next reply. */
+const NUDGES_IN_A_REPLY = 20;
+
 type ReportedEvent = ReportRequest['events'][number];
 type AcceptedEvent = { seq: number; event: NewEvent; timestamp: string };
 
@@ -48,7 +51,24 @@ export async function takeReport(
     log ? appendLog(deps, claim, log) : undefined,
   ]);
   if (outcome && !known) await deps.driver.wake(task.task_id);
-  return { cancel_requested: task.cancel_requested_at !== null, nudges: [] };
+  return {
+    cancel_requested: task.cancel_requested_at !== null,
+    nudges: outcome ? [] : await nudgesFor(deps, claim, events),
+  };
+}
+
+/** What waits for the agent, once that which the runner has just settled is out of the way. */
+async function nudgesFor(
+  { stores, now }: ApiDeps,
+  { task }: RunnerClaim,
+  events: readonly AcceptedEvent[],
+): Promise<ReportReply['nudges']> {
+  const settled = events.flatMap(({ event }) =>
+    event.type === 'nudge_delivered' || event.type === 'nudge_refused' ? [event.metadata.nudge_id] : [],
+  );
+  if (settled.length > 0) await stores.nudges.settle(task.task_id, settled, new Date(now()).toISOString());
+  const waiting = await stores.nudges.waiting(task.task_id, NUDGES_IN_A_REPLY);
+  return waiting.map(({ nudge_id, message }) => ({ nudge_id, message }));
 }
 
 const NO_MASK: TextMask = { text: (text) => text, sameLength: (text) => text };
