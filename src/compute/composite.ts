@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import { BgAgentError } from '../task/errors.ts';
+import { executionName, type Session } from '../task/task.ts';
+import type { ComputeCapabilities, ComputeStrategy, SessionSpec, StartResult } from './strategy.ts';
+
+export interface FallbackOptions {
+  /** The backend's name for repositories. */
+  type: string;
+  /** In the order in which they are tried, by a name that stays the same: it's written into sessions. */
+  backends: readonly { name: string; compute: ComputeStrategy }[];
+}
+
+const refSchema = z.object({ backend: z.string(), session: z.object({ id: z.string(), ref: z.unknown() }) });
+
+/**
+ * Several backends as one: a session starts on the first that has room. Spot before on-demand is the usual case. Who has a session
+ * keeps it: a start that is tried again looks first whether one of the later ones has begun it already.
+ */
+export function createFallback({ type, backends }: FallbackOptions): ComputeStrategy {
+  const [first] = backends;
+  if (!first) throw new RangeError('a fallback needs at least one backend');
+  const starting = new Map<string, Promise<StartResult>>();
+
+  const wrap = (backend: string, { id, ref }: Session): Session => ({
+    type,
+    id,
+    ref: { backend, session: { id, ref } },
+  });
+
+  /** The backend of a session, and the session as that backend knows it; without a reference every one may have it. */
+  function owners(session: Session): { compute: ComputeStrategy; inner: Session }[] {
+    const known = refSchema.safeParse(session.ref);
+    if (!known.success)
+      return backends.map(({ compute }) => ({
+        compute,
+        inner: { type: compute.type, id: session.id, ref: null },
+      }));
+    const owner = backends.find(({ name }) => name === known.data.backend);
+    if (!owner)
+      throw new BgAgentError(
+        'COMPUTE_UNAVAILABLE',
+        `session ${session.id} runs on "${known.data.backend}", which the backend ${type} has no more`,
+      );
+    return [{ compute: owner.compute, inner: { type: owner.compute.type, ...known.data.session } }];
+  }
+
+  async function start(id: string, spec: SessionSpec): Promise<StartResult> {
+    const reasons: string[] = [];
+    for (const [index, { name, compute }] of backends.entries()) {
+      const begun = await startedLater(id, index);
+      if (begun) return { kind: 'started', session: begun };
+      const answer = await compute.start(spec);
+      if (answer.kind === 'started') return { kind: 'started', session: wrap(name, answer.session) };
+      reasons.push(backends.length === 1 ? answer.reason : `${name}: ${answer.reason}`);
+    }
+    return { kind: 'no-capacity', reason: reasons.join('; ') };
+  }
+
+  /** An earlier start, whose answer was lost, may have got further down the list. */
+  async function startedLater(id: string, index: number): Promise<Session | undefined> {
+    for (const { name, compute } of backends.slice(index + 1)) {
+      const inner = { type: compute.type, id, ref: null };
+      if ((await compute.describe(inner)).kind !== 'missing') return wrap(name, inner);
+    }
+    return undefined;
+  }
+
+  return {
+    type,
+    capabilities: combined(backends.map(({ compute }) => compute.capabilities)),
+    start(spec) {
+      const id = executionName(spec.taskId, spec.attempt);
+      const running = starting.get(id) ?? start(id, spec).finally(() => starting.delete(id));
+      starting.set(id, running);
+      return running;
+    },
+    async describe(session) {
+      for (const { compute, inner } of owners(session)) {
+        const state = await compute.describe(inner);
+        if (state.kind !== 'missing') return state;
+      }
+      return { kind: 'missing' };
+    },
+    async stop(session, options) {
+      for (const { compute, inner } of owners(session)) await compute.stop(inner, options);
+    },
+    async list() {
+      const lists = await Promise.all(backends.map(({ compute }) => compute.list()));
+      // Backends that share their records list each other's sessions.
+      const ids = new Set(lists.flat().map(({ id }) => id));
+      return [...ids].map((id) => ({ type, id, ref: null }));
+    },
+    async cleanUp(session) {
+      for (const { compute, inner } of owners(session)) await compute.cleanUp(inner);
+    },
+  };
+}
+
+/** What holds whichever backend a session gets: the weakest promise of all. */
+function combined(all: readonly ComputeCapabilities[]): ComputeCapabilities {
+  const deadlines = all.flatMap(({ maxDeadlineS }) => maxDeadlineS ?? []);
+  const rooms = all.map(({ maxSessions }) => maxSessions);
+  return {
+    reportsExit: all.every(({ reportsExit }) => reportsExit),
+    startAllowanceMs: Math.max(...all.map(({ startAllowanceMs }) => startAllowanceMs)),
+    maxSessions: rooms.includes(null) ? null : rooms.reduce<number>((sum, room) => sum + (room ?? 0), 0),
+    ...(deadlines.length === 0 ? {} : { maxDeadlineS: Math.min(...deadlines) }),
+  };
+}
