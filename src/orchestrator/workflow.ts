@@ -8,6 +8,7 @@ import { admit } from './steps/admit.ts';
 import { cleanUp } from './steps/clean-up.ts';
 import { endWithFailure } from './steps/end.ts';
 import { hydrate } from './steps/hydrate.ts';
+import { handOver } from './steps/next-attempt.ts';
 import { observe, stopSession } from './steps/observe.ts';
 import { startSession } from './steps/start-session.ts';
 
@@ -70,6 +71,10 @@ async function awaitOutcome(
     const look = await step(`look ${looks}`, () => observe(deps, claim, seen));
     if (look.kind === 'ended') return;
     if (look.kind === 'fail') throw new TaskFailure(look.code, look.message);
+    if (look.kind === 'restart') {
+      await step('restart', () => handOver(deps, claim, look.reason));
+      return;
+    }
     if (look.kind === 'stop') {
       await step('stop', () => stopSession(deps, claim, look.reason));
       return;

@@ -41,7 +41,7 @@ else {
 async function run(bootstrap: Bootstrap): Promise<void> {
   process.exitCode = await runTask({
     bootstrap,
-    runnerId: randomUUID(),
+    runnerId: bootstrap.runner_id ?? randomUUID(),
     environment: runnerEnvironment(),
     now: Date.now,
     clock: () => performance.now(),

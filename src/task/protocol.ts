@@ -19,6 +19,8 @@ export const bootstrapSchema = z.object({
   /** Where the runner keeps workspaces and mirrors. */
   work_dir: z.string(),
   log_file: z.string().nullable(),
+  /** The name under which the place has asked for the start already; left out = the runner makes one up. */
+  runner_id: z.string().min(1).max(200).optional(),
   /** A runner that gets no answer of the platform gives up then (ISO 8601); null = it asks as long as it's wanted. */
   not_after: z.iso.datetime().nullable().default(null),
   /**
