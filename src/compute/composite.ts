@@ -44,21 +44,28 @@ export function createFallback({ type, backends }: FallbackOptions): ComputeStra
     return [{ compute: owner.compute, inner: { type: owner.compute.type, ...known.data.session } }];
   }
 
+  /** A later attempt may follow one whose place was taken away: that is not to happen to it again. */
+  function order({ attempt }: SessionSpec): FallbackOptions['backends'] {
+    const lasting = backends.filter(({ compute }) => compute.capabilities.interruptible !== true);
+    return attempt > 1 && lasting.length > 0 ? lasting : backends;
+  }
+
   async function start(id: string, spec: SessionSpec): Promise<StartResult> {
     const reasons: string[] = [];
-    for (const [index, { name, compute }] of backends.entries()) {
-      const begun = await startedLater(id, index);
+    const candidates = order(spec);
+    for (const [index, { name, compute }] of candidates.entries()) {
+      const begun = await startedLater(id, candidates.slice(index + 1));
       if (begun) return { kind: 'started', session: begun };
       const answer = await compute.start(spec);
       if (answer.kind === 'started') return { kind: 'started', session: wrap(name, answer.session) };
-      reasons.push(backends.length === 1 ? answer.reason : `${name}: ${answer.reason}`);
+      reasons.push(candidates.length === 1 ? answer.reason : `${name}: ${answer.reason}`);
     }
     return { kind: 'no-capacity', reason: reasons.join('; ') };
   }
 
   /** An earlier start, whose answer was lost, may have got further down the list. */
-  async function startedLater(id: string, index: number): Promise<Session | undefined> {
-    for (const { name, compute } of backends.slice(index + 1)) {
+  async function startedLater(id: string, later: FallbackOptions['backends']): Promise<Session | undefined> {
+    for (const { name, compute } of later) {
       const inner = { type: compute.type, id, ref: null };
       if ((await compute.describe(inner)).kind !== 'missing') return wrap(name, inner);
     }
@@ -74,9 +81,9 @@ export function createFallback({ type, backends }: FallbackOptions): ComputeStra
       starting.set(id, running);
       return running;
     },
-    async describe(session) {
+    async describe(session, options) {
       for (const { compute, inner } of owners(session)) {
-        const state = await compute.describe(inner);
+        const state = await compute.describe(inner, options);
         if (state.kind !== 'missing') return state;
       }
       return { kind: 'missing' };
@@ -99,11 +106,14 @@ export function createFallback({ type, backends }: FallbackOptions): ComputeStra
 /** What holds whichever backend a session gets: the weakest promise of all. */
 function combined(all: readonly ComputeCapabilities[]): ComputeCapabilities {
   const deadlines = all.flatMap(({ maxDeadlineS }) => maxDeadlineS ?? []);
+  const types = all.flatMap(({ instanceTypes = [] }) => instanceTypes);
   const rooms = all.map(({ maxSessions }) => maxSessions);
   return {
     reportsExit: all.every(({ reportsExit }) => reportsExit),
     startAllowanceMs: Math.max(...all.map(({ startAllowanceMs }) => startAllowanceMs)),
     maxSessions: rooms.includes(null) ? null : rooms.reduce<number>((sum, room) => sum + (room ?? 0), 0),
+    interruptible: all.some(({ interruptible }) => interruptible === true),
+    ...(types.length === 0 ? {} : { instanceTypes: [...new Set(types)] }),
     ...(deadlines.length === 0 ? {} : { maxDeadlineS: Math.min(...deadlines) }),
   };
 }
