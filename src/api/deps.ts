@@ -35,7 +35,13 @@ export interface ApiDeps {
   /** Coding agents that this deployment can run. Default: `command`. */
   agents: readonly string[];
   /** Compute backends of this deployment. Default: `local` without a known limit. */
-  computes: readonly { type: string; maxSessions: number | null; maxDeadlineS?: number }[];
+  computes: readonly {
+    type: string;
+    maxSessions: number | null;
+    maxDeadlineS?: number;
+    /** Left out = it has no instance types. */
+    instanceTypes?: readonly string[];
+  }[];
   /** Ends open event streams when it aborts, so that the server can close; readers resume elsewhere. */
   closing?: AbortSignal;
   /** How long a cancel waits for its proof. Default 5,000 ms. */

@@ -24,8 +24,18 @@ export async function onboard(deps: ApiDeps, repo: string, change: RepoChange): 
     onboarded_at: before?.status === 'active' ? before.onboarded_at : at,
     updated_at: at,
   };
+  requireInstanceType(deps, config);
   await stores.repos.put(config);
   return config;
+}
+
+/** Of a backend that has several. */
+function requireInstanceType(
+  { computes }: Pick<ApiDeps, 'computes'>,
+  { compute_type, instance_type }: Pick<RepoConfig, 'compute_type' | 'instance_type'>,
+): void {
+  const { instanceTypes } = computes.find(({ type }) => type === compute_type) ?? {};
+  if (instanceTypes) requireKnown('instance_type', instance_type, instanceTypes);
 }
 
 /** A setting that this deployment can't serve is refused when it is made, not when a task meets it. */

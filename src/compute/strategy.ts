@@ -58,12 +58,12 @@ export interface ComputeCapabilities {
   startAllowanceMs: number;
   /** How many sessions can run at once; null = the backend decides. */
   maxSessions: number | null;
-  /** The longest that a session may be given, in seconds: deadlines beyond it are cut. Left out = as long as anyone likes. */
-  maxDeadlineS?: number;
   /** Instance types that a repository may ask for; left out = the backend has no such thing. */
   instanceTypes?: readonly string[];
   /** Whether it may take a place away (`interrupted`). Default: no. */
   interruptible?: boolean;
+  /** The longest that a session may be given, in seconds: deadlines beyond it are cut. Left out = as long as anyone likes. */
+  maxDeadlineS?: number;
 }
 
 /** Called by a strategy the moment a session of its ended, or room became free. */

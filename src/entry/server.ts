@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createApi } from '../api/app.ts';
 import { createTaskTokens } from '../api/task-tokens.ts';
 import { createLocalCompute } from '../compute/local/local.ts';
-import type { ComputeStrategy } from '../compute/strategy.ts';
+import type { ComputeEvents, ComputeStrategy } from '../compute/strategy.ts';
 import type { Settings } from '../config/settings.ts';
 import { createRepoCredentials } from '../forge/git/credentials.ts';
 import { createGitForge } from '../forge/git/git-forge.ts';
@@ -18,12 +18,14 @@ import { createSqliteRuntime, runtimeMigrations } from '../runtime/sqlite/runtim
 import { openDatabase } from '../sqlite/open.ts';
 import { createFileBlobs } from '../stores/files/blobs.ts';
 import { createFileSecrets } from '../stores/files/secrets.ts';
+import { createInstanceStore, instanceMigrations } from '../stores/sqlite/instances.ts';
 import { createSqliteStores, storeMigrations } from '../stores/sqlite/stores.ts';
 import { BgAgentError, messageOf } from '../task/errors.ts';
 import { createIdSource } from '../task/ids.ts';
 import type { Log } from '../task/log.ts';
 import { writePlatformFiles } from './client-key.ts';
 import { makeDataFolder } from './data-folder.ts';
+import { openEc2 } from './ec2.ts';
 import { listen } from './listen.ts';
 import { modelAccess } from './model-access.ts';
 import { createRepoResolver } from './repo-references.ts';
@@ -57,7 +59,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   await makeDataFolder(dataDir);
   const database = await openDatabase({
     file: join(dataDir, 'bgagent.db'),
-    migrations: [storeMigrations, runtimeMigrations],
+    migrations: [storeMigrations, runtimeMigrations, instanceMigrations],
   });
   const closers: (() => unknown)[] = [() => database.close()];
   const closing = new AbortController();
@@ -92,6 +94,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
           ),
         );
     };
+    const computeEvents: ComputeEvents = {
+      sessionEnded: wakeLater,
+      capacityFreed: () => void wakeWaitingForRoom({ stores, waker, log }),
+    };
     const local = createLocalCompute({
       dataDir,
       workDir: join(dataDir, 'work'),
@@ -100,14 +106,20 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       apiUrl: () => apiUrl,
       apiUrlFile: join(dataDir, 'platform.json'),
       capacity: settings.local_capacity ?? availableParallelism() * 2,
-      events: {
-        sessionEnded: wakeLater,
-        capacityFreed: () => void wakeWaitingForRoom({ stores, waker, log }),
-      },
+      events: computeEvents,
       log,
     });
     closers.push(() => local.close());
-    const computes: readonly ComputeStrategy[] = [local];
+    const ec2 = await openEc2({
+      settings,
+      instances: createInstanceStore({ database, now }),
+      apiUrl: () => apiUrl,
+      events: computeEvents,
+      now,
+      log,
+    });
+    if (ec2) closers.push(() => ec2.close());
+    const computes: readonly ComputeStrategy[] = [local, ...(ec2 ? [ec2] : [])];
 
     const deps: OrchestratorDeps = {
       stores,
@@ -149,7 +161,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       modelAccess: (task) => modelAccess(task, { settings, secrets }),
       agents: ['command', 'claude', 'codex'],
       payloadFor: (task) => loadPayload(blobs, task, now()),
-      computes: computes.map(({ type, capabilities }) => ({ type, maxSessions: capabilities.maxSessions })),
+      computes: computes.map(({ type, capabilities }) => ({ type, ...capabilities })),
       closing: closing.signal,
     });
     const server = await listen({ app, newId, log, host: settings.host, port: settings.port });
@@ -159,6 +171,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 
     // Runners are known before the workflows that ask for them go on.
     await local.attach();
+    ec2?.attach();
     runtime.register(TASK_WORKFLOW, createTaskWorkflow(deps));
     await wakeAllUnderWay({ stores, waker, log });
     const reconciler = startReconciler(deps);
