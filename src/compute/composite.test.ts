@@ -153,12 +153,11 @@ describe('a fallback', () => {
     expect(second.sessions.size).toBe(0);
   });
 
-  it('says so when the backend of a session is gone from it', async () => {
+  it('asks those that are left when the backend of a session is gone from its list', async () => {
     const session = sessionOf(await both().start(aSpec('wait')));
-    const without = createFallback({ type: 'both', backends: [{ name: 'second', compute: second }] });
-    await expect(without.describe(session)).rejects.toMatchObject({
-      code: 'COMPUTE_UNAVAILABLE',
-      message: expect.stringContaining('runs on "first"'),
-    });
+    const renamed = createFallback({ type: 'both', backends: [{ name: 'renamed', compute: first }] });
+    expect(await renamed.describe(session)).toEqual({ kind: 'running' });
+    await renamed.stop(session, { graceMs: 0 });
+    expect((await renamed.describe(session)).kind).toBe('exited');
   });
 });

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { BgAgentError } from '../task/errors.ts';
 import { executionName, type Session } from '../task/task.ts';
 import type { ComputeCapabilities, ComputeStrategy, SessionSpec, StartResult } from './strategy.ts';
 
@@ -29,19 +28,15 @@ export function createFallback({ type, backends }: FallbackOptions): ComputeStra
 
   /** The backend of a session, and the session as that backend knows it; without a reference every one may have it. */
   function owners(session: Session): { compute: ComputeStrategy; inner: Session }[] {
-    const known = refSchema.safeParse(session.ref);
-    if (!known.success)
-      return backends.map(({ compute }) => ({
-        compute,
-        inner: { type: compute.type, id: session.id, ref: null },
-      }));
-    const owner = backends.find(({ name }) => name === known.data.backend);
-    if (!owner)
-      throw new BgAgentError(
-        'COMPUTE_UNAVAILABLE',
-        `session ${session.id} runs on "${known.data.backend}", which the backend ${type} has no more`,
-      );
-    return [{ compute: owner.compute, inner: { type: owner.compute.type, ...known.data.session } }];
+    const known = refSchema.safeParse(session.ref).data;
+    const owner = backends.find(({ name }) => name === known?.backend);
+    if (known && owner)
+      return [{ compute: owner.compute, inner: { type: owner.compute.type, ...known.session } }];
+    // Not known, or no more of the list since the settings changed: another of the same cloud may know it by its name.
+    return backends.map(({ compute }) => ({
+      compute,
+      inner: { type: compute.type, id: session.id, ref: null },
+    }));
   }
 
   /** A later attempt may follow one whose place was taken away: that is not to happen to it again. */

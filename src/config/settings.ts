@@ -121,6 +121,58 @@ export const settingsSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('S3 bucket through which sessions on AWS get what they start with.'),
+  ecs_cluster: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('ECS cluster whose Fargate tasks sessions are; null = no such backend.'),
+  ecs_task_definition: z
+    .string()
+    .default('bgagent-runner')
+    .describe('Family of the task definition that runs the runner’s image.'),
+  ecs_container: z.string().default('runner').describe('Name of the runner’s container in it.'),
+  ecs_capacity: z
+    .enum(['on-demand', 'spot', 'spot-then-on-demand'])
+    .default('on-demand')
+    .describe('What sessions on ECS run on: Fargate, Fargate Spot, or Fargate where there is no Spot.'),
+  ecs_subnets: z.array(z.string()).default([]).describe('Subnets of sessions on ECS.'),
+  ecs_security_groups: z
+    .array(z.string())
+    .default([])
+    .describe(
+      'Security groups of sessions on ECS: out by port 443 is all they need. None = that of the network.',
+    ),
+  ecs_assign_public_ip: z
+    .boolean()
+    .default(true)
+    .describe('Whether sessions on ECS get a public address; without one their subnets need a NAT gateway.'),
+  ecs_read_only_size: z
+    .string()
+    .regex(/^\d+\/\d+$/, 'must be <CPU units>/<MiB>, like 1024/2048')
+    .nullable()
+    .default('1024/2048')
+    .describe('CPU units and MiB of sessions on ECS that change nothing; null = as in the task definition.'),
+  ecs_poll_s: z
+    .number()
+    .min(1)
+    .default(30)
+    .describe('How often all sessions on ECS are looked at together, a hundred a call.'),
+  agentcore_runtime_arn: z
+    .string()
+    .regex(/^arn:aws[a-z-]*:bedrock-agentcore:/, 'must be the ARN of an AgentCore runtime')
+    .nullable()
+    .default(null)
+    .describe('Runtime of Amazon Bedrock AgentCore that has the runner’s image; null = no such backend.'),
+  agentcore_qualifier: z.string().default('DEFAULT').describe('Endpoint of that runtime.'),
+  agentcore_user_id: z
+    .string()
+    .min(1)
+    .nullable()
+    .default('bgagent')
+    .describe(
+      'User on whose behalf sessions on AgentCore run; null = nobody’s, which needs one permission less.',
+    ),
   ec2_groups: z
     .record(z.string(), z.string())
     .default({})

@@ -28,6 +28,7 @@ import { makeDataFolder } from './data-folder.ts';
 import { openEc2 } from './ec2.ts';
 import { listen } from './listen.ts';
 import { modelAccess } from './model-access.ts';
+import { openRemoteComputes } from './remote-computes.ts';
 import { createRepoResolver } from './repo-references.ts';
 import { runnerCommand } from './runner-command.ts';
 import { createScreen } from './screen.ts';
@@ -74,7 +75,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       file: join(dataDir, 'secrets.json'),
       environment: options.environmentSecrets,
     });
-    const taskTokens = createTaskTokens({ secret: await taskTokenSecret(secrets), now });
+    const secret = await taskTokenSecret(secrets);
+    const taskTokens = createTaskTokens({ secret, now });
     const runtime = await createSqliteRuntime({ database, now, trimAfterMs: 5_000 });
     closers.push(() => runtime.close());
     const waker = createWaker({ stores, runtime });
@@ -119,7 +121,16 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       log,
     });
     if (ec2) closers.push(() => ec2.close());
-    const computes: readonly ComputeStrategy[] = [local, ...(ec2 ? [ec2] : [])];
+    const remote = await openRemoteComputes({
+      settings,
+      secret,
+      apiUrl: () => apiUrl,
+      events: computeEvents,
+      now,
+      log,
+    });
+    closers.push(() => remote.map((compute) => compute.close?.()));
+    const computes: readonly ComputeStrategy[] = [local, ...(ec2 ? [ec2] : []), ...remote];
 
     const deps: OrchestratorDeps = {
       stores,
