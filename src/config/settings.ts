@@ -173,6 +173,13 @@ export const settingsSchema = z.strictObject({
     .describe(
       'User on whose behalf sessions on AgentCore run; null = nobody’s, which needs one permission less.',
     ),
+  events_queue_url: z
+    .url()
+    .nullable()
+    .default(null)
+    .describe(
+      'SQS queue that a rule of EventBridge fills with events of sessions and machines; null = they are only looked at now and then.',
+    ),
   ec2_groups: z
     .record(z.string(), z.string())
     .default({})

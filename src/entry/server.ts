@@ -26,6 +26,7 @@ import type { Log } from '../task/log.ts';
 import { writePlatformFiles } from './client-key.ts';
 import { makeDataFolder } from './data-folder.ts';
 import { openEc2 } from './ec2.ts';
+import { openEventQueue } from './event-queue.ts';
 import { listen } from './listen.ts';
 import { modelAccess } from './model-access.ts';
 import { openRemoteComputes } from './remote-computes.ts';
@@ -185,6 +186,16 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     ec2?.attach();
     runtime.register(TASK_WORKFLOW, createTaskWorkflow(deps));
     await wakeAllUnderWay({ stores, waker, log });
+    const eventQueue = openEventQueue({
+      settings,
+      actions: {
+        wake: (taskId) => waker.wake(taskId),
+        refresh: (session) => deps.computeFor(session.type).describe(session, { fresh: true }),
+        lookAtFleet: async () => ec2?.sweep(),
+      },
+      log,
+    });
+    if (eventQueue) closers.push(() => eventQueue.close());
     const reconciler = startReconciler(deps);
     closers.push(() => reconciler.stop());
     return { apiUrl, apiKey, close: closeAll };

@@ -162,7 +162,7 @@ describe.skipIf(missing !== undefined).each(['ecs', 'agentcore'] as const)('a ta
     expect(show(world, task, 'who.txt')).toBe('10001');
     expect(show(world, task, 'env.txt')).not.toContain('BGAGENT_BOOTSTRAP_URL');
     expect(show(world, task, 'out.txt')).toBe('');
-    expect(task.session).toMatchObject({ type, id: `${id}-1` });
+    expect(type === 'ecs' ? world.ecs.tasks : [...world.agentCore.sessions]).toHaveLength(1);
     await untilNone(() => world.s3.objects.size);
     await untilNone(() => living(world));
   });

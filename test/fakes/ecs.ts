@@ -66,7 +66,8 @@ interface RunTaskRequest {
   cluster: string;
   clientToken: string;
   startedBy: string;
-  capacityProviderStrategy: { capacityProvider: string }[];
+  launchType?: string;
+  capacityProviderStrategy?: { capacityProvider: string }[];
   overrides: {
     cpu?: string;
     memory?: string;
@@ -138,7 +139,7 @@ export async function createFakeEcs(options: FakeEcsOptions): Promise<FakeEcs> {
       arn: `arn:aws:ecs:us-east-1:123456789012:task/${request.cluster}/${id}`,
       startedBy: request.startedBy,
       clientToken: request.clientToken,
-      capacityProvider: request.capacityProviderStrategy[0]?.capacityProvider ?? '',
+      capacityProvider: request.capacityProviderStrategy?.[0]?.capacityProvider ?? request.launchType ?? '',
       overrides: request.overrides,
       lastStatus: 'RUNNING',
       exitCode: null,

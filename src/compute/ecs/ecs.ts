@@ -148,8 +148,8 @@ export function createEcsCompute(options: EcsComputeOptions): ComputeStrategy & 
   }
 
   async function refOf({ id, ref }: Session): Promise<Ref | undefined> {
-    const known = refSchema.safeParse(ref);
-    if (known.success) return known.data;
+    const known = refSchema.safeParse(ref).data ?? watch.refOf(id);
+    if (known) return known;
     const taskArn = await find(id);
     return taskArn === undefined ? undefined : { taskArn, startedAtMs: 0 };
   }
