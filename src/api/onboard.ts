@@ -47,9 +47,23 @@ export function requireKnown(
   if (value == null || known.includes(value)) return;
   throw new BgAgentError(
     'VALIDATION_ERROR',
-    `${field}: this deployment has no "${value}"; it has ${known.join(', ')}`,
+    `${field}: this deployment has no "${value}"; it has ${known.join(', ')}${howToGet(field, value)}`,
     { field },
   );
+}
+
+/** The setting that brings a backend, where the platform runs. */
+const BACKEND_SETTINGS: Readonly<Record<string, string>> = {
+  ec2: 'ec2_groups',
+  ecs: 'ecs_cluster',
+  agentcore: 'agentcore_runtime_arn',
+};
+
+function howToGet(field: string, value: string): string {
+  const setting = field === 'compute_type' ? BACKEND_SETTINGS[value] : undefined;
+  return setting === undefined
+    ? ''
+    : `. To have ${value}, set ${setting} where the platform runs (docs/compute/${value}.md)`;
 }
 
 const given = (change: RepoChange): Partial<RepoConfig> =>

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BgAgentError } from '../task/errors.ts';
 import { modelPriceSchema } from '../task/protocol.ts';
+import { awsSettings } from './aws-settings.ts';
 
 /** Every setting of a deployment, its unit and its default, each defined once. */
 export const settingsSchema = z.strictObject({
@@ -189,63 +190,7 @@ export const settingsSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Sessions of the local backend at once; null = twice the cores.'),
-  aws_region: z.string().default('us-east-1').describe('AWS region of the backends there.'),
-  aws_endpoint_url: z
-    .url()
-    .nullable()
-    .default(null)
-    .describe('Another server that speaks the APIs of AWS, such as an emulator.'),
-  payload_bucket: z
-    .string()
-    .nullable()
-    .default(null)
-    .describe('S3 bucket through which sessions on AWS get what they start with.'),
-  ec2_groups: z
-    .record(z.string(), z.string())
-    .default({})
-    .describe(
-      'The EC2 fleet: Auto Scaling groups by `<instance type>/<spot or on-demand>`; the first type is that of repositories that name none. Empty = no such backend.',
-    ),
-  ec2_fleet: z
-    .string()
-    .default('bgagent')
-    .describe('Value of the tag `bgagent:fleet` of the fleet’s instances.'),
-  ec2_document_prefix: z
-    .string()
-    .default('bgagent')
-    .describe('Documents of Systems Manager are `<prefix>-start`, `-stop` and `-boot-check`.'),
-  ec2_image: z
-    .string()
-    .default('bgagent-runner:latest')
-    .describe('Image of the runner on EC2; `{arch}` becomes `amd64` or `arm64` by instance type.'),
-  ec2_warm_idle: z
-    .number()
-    .int()
-    .min(0)
-    .default(0)
-    .describe('Machines of each group that are kept running and idle.'),
-  ec2_reuse: z
-    .boolean()
-    .default(false)
-    .describe('Whether a machine serves one session after the other; else each gets a fresh one.'),
-  ec2_idle_s: z
-    .number()
-    .min(0)
-    .default(300)
-    .describe('How long a machine beyond the warm ones may stay idle before it is ended.'),
-  ec2_boot_s: z
-    .number()
-    .min(1)
-    .default(900)
-    .describe(
-      'Longest time from a machine’s launch to its SSM agent, and again to the end of its boot check.',
-    ),
-  ec2_sweep_s: z
-    .number()
-    .min(0.05)
-    .default(10)
-    .describe('Pause between looks at the fleet while a task waits for a machine, or one boots or ends.'),
-  ec2_watch_s: z.number().min(0.05).default(300).describe('How often a fleet at work is looked at.'),
+  ...awsSettings,
   max_active_per_user: z
     .number()
     .int()

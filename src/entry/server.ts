@@ -25,9 +25,11 @@ import { createWorkflows } from '../task/workflows.ts';
 import { writePlatformFiles } from './client-key.ts';
 import { makeDataFolder } from './data-folder.ts';
 import { openEc2 } from './ec2.ts';
+import { openEventQueue } from './event-queue.ts';
 import { createForges } from './forges.ts';
 import { listen } from './listen.ts';
 import { modelAccess } from './model-access.ts';
+import { openRemoteComputes } from './remote-computes.ts';
 import { createRepoResolver } from './repo-references.ts';
 import { runnerCommand } from './runner-command.ts';
 import { createScreen } from './screen.ts';
@@ -76,7 +78,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       file: join(dataDir, 'secrets.json'),
       environment: options.environmentSecrets,
     });
-    const taskTokens = createTaskTokens({ secret: await taskTokenSecret(secrets), now });
+    const secret = await taskTokenSecret(secrets);
+    const taskTokens = createTaskTokens({ secret, now });
     const runtime = await createSqliteRuntime({ database, now, trimAfterMs: 5_000 });
     closers.push(() => runtime.close());
     const waker = createWaker({ stores, runtime });
@@ -124,7 +127,16 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       log,
     });
     if (ec2) closers.push(() => ec2.close());
-    const computes: readonly ComputeStrategy[] = [local, ...(ec2 ? [ec2] : [])];
+    const remote = await openRemoteComputes({
+      settings,
+      secret,
+      apiUrl: () => apiUrl,
+      events: computeEvents,
+      now,
+      log,
+    });
+    closers.push(() => remote.map((compute) => compute.close?.()));
+    const computes: readonly ComputeStrategy[] = [local, ...(ec2 ? [ec2] : []), ...remote];
 
     const workflows = createWorkflows(await readWorkflowFiles(settings.workflow_files, dataDir));
     const screen = createScreen(settings);
@@ -187,6 +199,16 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     ec2?.attach();
     runtime.register(TASK_WORKFLOW, createTaskWorkflow(deps));
     await wakeAllUnderWay({ stores, waker, log });
+    const eventQueue = openEventQueue({
+      settings,
+      actions: {
+        wake: (taskId) => waker.wake(taskId),
+        refresh: (session) => deps.computeFor(session.type).describe(session, { fresh: true }),
+        lookAtFleet: async () => ec2?.sweep(),
+      },
+      log,
+    });
+    if (eventQueue) closers.push(() => eventQueue.close());
     const reconciler = startReconciler(deps);
     closers.push(() => reconciler.stop());
     return { apiUrl, apiKey, close: closeAll };

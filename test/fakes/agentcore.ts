@@ -11,6 +11,7 @@ import { createProcessTree, type ProcessTree } from '../../src/processes/process
  * one, which is the service program as a real process; stopping one kills everything in it.
  */
 export interface FakeAgentCore {
+  url: string;
   client(): Promise<BedrockAgentCoreClient>;
   /** Invocations and stops so far. */
   readonly calls: readonly string[];
@@ -37,7 +38,7 @@ export interface FakeAgentCoreOptions {
   folder: string;
   capacity: number;
   /** Program and arguments of the image; it prints the address that it serves at. */
-  command: readonly [string, ...string[]];
+  command(environment: Record<string, string>): readonly [string, ...string[]];
   environment: Record<string, string>;
 }
 
@@ -94,10 +95,11 @@ export async function createFakeAgentCore(options: FakeAgentCoreOptions): Promis
     const mark = `${id}-${before.length}`;
     const cwd = join(options.folder, mark);
     mkdirSync(cwd);
-    const [program, ...args] = options.command;
+    const environment = { ...options.environment, BGAGENT_SERVICE_PORT: '0', FAKE_MICRO_VM: mark };
+    const [program, ...args] = options.command(environment);
     const child = spawn(program, args, {
       cwd,
-      env: { ...options.environment, BGAGENT_SERVICE_PORT: '0', FAKE_MICRO_VM: mark },
+      env: environment,
       stdio: ['ignore', 'ignore', 'pipe'],
       detached: true,
     });
@@ -123,6 +125,7 @@ export async function createFakeAgentCore(options: FakeAgentCoreOptions): Promis
   }
 
   const fake: FakeAgentCore = {
+    url: `http://127.0.0.1:${port}`,
     client: async () => agentCore,
     calls,
     sessions,

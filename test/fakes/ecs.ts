@@ -5,13 +5,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { ECSClient } from '@aws-sdk/client-ecs';
-import { createProcessTree, type ProcessTree } from '../../src/processes/process-tree.ts';
+import { createProcessTree, type ProcessTree, signalProcess } from '../../src/processes/process-tree.ts';
 
 /**
  * Amazon ECS with Fargate, as far as sessions use it: its tasks are real processes, started with the environment that the
  * overrides name, stopped by SIGTERM and, after `stopTimeoutMs`, by SIGKILL to all they have started.
  */
 export interface FakeEcs {
+  url: string;
   client(): Promise<ECSClient>;
   /** Names of the calls so far. */
   readonly calls: readonly string[];
@@ -22,6 +23,8 @@ export interface FakeEcs {
   next: Partial<Record<string, Answer[]>>;
   /** How long after its start a task is unknown to reads, in milliseconds. */
   readDelayMs: number;
+  /** Takes the capacity of a task back, as Fargate Spot does. */
+  interrupt(arn: string): void;
   close(): Promise<void>;
 }
 
@@ -53,6 +56,8 @@ export interface FakeEcsOptions {
   /** The environment of the image. */
   environment: Record<string, string>;
   stopTimeoutMs: number;
+  /** The process that SIGTERM goes to; default: the one that was started. */
+  mainProcess?(child: ChildProcess): number | undefined;
   /** Called with the event that EventBridge would deliver when a task has ended. */
   onEvent?(event: Record<string, unknown>): void;
 }
@@ -61,7 +66,8 @@ interface RunTaskRequest {
   cluster: string;
   clientToken: string;
   startedBy: string;
-  capacityProviderStrategy: { capacityProvider: string }[];
+  launchType?: string;
+  capacityProviderStrategy?: { capacityProvider: string }[];
   overrides: {
     cpu?: string;
     memory?: string;
@@ -133,7 +139,7 @@ export async function createFakeEcs(options: FakeEcsOptions): Promise<FakeEcs> {
       arn: `arn:aws:ecs:us-east-1:123456789012:task/${request.cluster}/${id}`,
       startedBy: request.startedBy,
       clientToken: request.clientToken,
-      capacityProvider: request.capacityProviderStrategy[0]?.capacityProvider ?? '',
+      capacityProvider: request.capacityProviderStrategy?.[0]?.capacityProvider ?? request.launchType ?? '',
       overrides: request.overrides,
       lastStatus: 'RUNNING',
       exitCode: null,
@@ -192,12 +198,17 @@ export async function createFakeEcs(options: FakeEcsOptions): Promise<FakeEcs> {
     const child = children.get(arn);
     if (!task || !child)
       return [400, { __type: 'InvalidParameterException', message: 'The referenced task was not found.' }];
+    end(task, child, { stopCode: 'UserInitiated', stoppedReason: 'stopped by bgagent' });
+    return [200, { task: shown(task) }];
+  }
+
+  function end(task: FakeTask, child: ChildProcess, why: { stopCode: string; stoppedReason: string }): void {
     if (task.lastStatus !== 'STOPPED' && task.stopCode === null) {
-      Object.assign(task, { stopCode: 'UserInitiated', stoppedReason: 'stopped by bgagent' });
-      child.kill('SIGTERM');
+      Object.assign(task, why);
+      const main = options.mainProcess?.(child) ?? child.pid;
+      if (main !== undefined) signalProcess(main, 'SIGTERM');
       setTimeout(() => child.kill('SIGKILL'), options.stopTimeoutMs).unref();
     }
-    return [200, { task: shown(task) }];
   }
 
   function listTasks({
@@ -215,12 +226,19 @@ export async function createFakeEcs(options: FakeEcsOptions): Promise<FakeEcs> {
   }
 
   const fake: FakeEcs = {
+    url: `http://127.0.0.1:${port}`,
     client: async () => ecs,
     calls,
     tasks,
     capacity: options.capacity,
     next: {},
     readDelayMs: 0,
+    interrupt(arn) {
+      const task = tasks.find((candidate) => candidate.arn === arn);
+      const child = children.get(arn);
+      if (!task || !child) throw new Error(`no task ${arn}`);
+      end(task, child, { stopCode: 'SpotInterruption', stoppedReason: 'Your Spot Task was interrupted.' });
+    },
     async close() {
       for (const child of children.values()) {
         if (child.exitCode !== null || child.signalCode !== null) continue;

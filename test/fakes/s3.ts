@@ -4,6 +4,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 
 /** A bucket store that speaks as much of S3 as the hand-over of bootstraps needs; signatures are not checked. */
 export interface FakeS3 {
+  url: string;
   client(): Promise<S3Client>;
   /** By `bucket/key`. */
   readonly objects: ReadonlyMap<string, string>;
@@ -61,6 +62,7 @@ export async function createFakeS3(): Promise<FakeS3> {
   }
 
   const fake: FakeS3 = {
+    url: `http://127.0.0.1:${port}`,
     client: async () => s3,
     objects,
     mode: 'ok',

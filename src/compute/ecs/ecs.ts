@@ -148,8 +148,8 @@ export function createEcsCompute(options: EcsComputeOptions): ComputeStrategy & 
   }
 
   async function refOf({ id, ref }: Session): Promise<Ref | undefined> {
-    const known = refSchema.safeParse(ref);
-    if (known.success) return known.data;
+    const known = refSchema.safeParse(ref).data ?? watch.refOf(id);
+    if (known) return known;
     const taskArn = await find(id);
     return taskArn === undefined ? undefined : { taskArn, startedAtMs: 0 };
   }
@@ -170,7 +170,12 @@ export function createEcsCompute(options: EcsComputeOptions): ComputeStrategy & 
 
   return {
     type: 'ecs',
-    capabilities: { reportsExit: true, startAllowanceMs: START_ALLOWANCE_MS, maxSessions: null },
+    capabilities: {
+      reportsExit: true,
+      startAllowanceMs: START_ALLOWANCE_MS,
+      maxSessions: null,
+      interruptible: options.capacityProvider === 'FARGATE_SPOT',
+    },
     start(spec) {
       const id = executionName(spec.taskId, spec.attempt);
       const running = starting.get(id) ?? start(id, spec).finally(() => starting.delete(id));
@@ -178,8 +183,8 @@ export function createEcsCompute(options: EcsComputeOptions): ComputeStrategy & 
       return running;
     },
 
-    async describe(session) {
-      const recent = watch.recent(session.id);
+    async describe(session, { fresh = false } = {}) {
+      const recent = fresh ? undefined : watch.recent(session.id);
       if (recent) return recent;
       const ref = await refOf(session);
       if (ref === undefined) return { kind: 'missing' };

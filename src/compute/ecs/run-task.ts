@@ -46,7 +46,10 @@ export function runTaskInput(shape: EcsTaskShape, spec: SessionSpec, address: st
     // By which a task is found when its ARN is not known, and which its events tell.
     startedBy: id,
     count: 1,
-    capacityProviderStrategy: [{ capacityProvider: shape.capacityProvider, weight: 1 }],
+    // Every cluster runs on Fargate; its Spot has to be among the cluster's capacity providers.
+    ...(shape.capacityProvider === 'FARGATE'
+      ? { launchType: 'FARGATE' as const }
+      : { capacityProviderStrategy: [{ capacityProvider: shape.capacityProvider, weight: 1 }] }),
     networkConfiguration: {
       awsvpcConfiguration: {
         subnets: [...shape.subnets],

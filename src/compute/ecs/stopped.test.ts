@@ -40,6 +40,15 @@ describe('the state of a session on ECS', () => {
     });
   });
 
+  it('is interrupted when its capacity was taken back, whatever the exit code', () => {
+    expect(
+      sessionState(task('STOPPED', { stopCode: 'SpotInterruption' }, { exitCode: 0 }), 'runner').state,
+    ).toEqual({
+      kind: 'interrupted',
+      reason: 'Fargate Spot took its capacity back; exit code 0',
+    });
+  });
+
   it.each<[string, Fields, object, RegExp]>([
     ['its exit code', { stopCode: 'EssentialContainerExited' }, { exitCode: 3 }, /runner ended; exit code 3/],
     [
@@ -63,7 +72,6 @@ describe('the state of a session on ECS', () => {
       {},
       /could not be started; CannotPullContainerError.*check the image/,
     ],
-    ['an interruption', { stopCode: 'SpotInterruption' }, {}, /Fargate Spot took its capacity back/],
     ['a code that is new', { stopCode: 'SolarFlare' }, {}, /^SolarFlare$/],
     ['nothing, when there is none', {}, {}, /^ECS gave no reason$/],
   ])('tells %s as the reason of its end', (_, fields, container, reason) => {

@@ -26,6 +26,9 @@ const STOP_CODES: Readonly<Record<string, string>> = {
   InfrastructureHealth: 'its machine failed',
 };
 
+/** Stops that say nothing against the work: it can go on elsewhere. */
+const TAKEN_AWAY = new Set(['SpotInterruption', 'TerminationNotice', 'InfrastructureHealth']);
+
 /** Kinds of errors with which a reason begins. */
 const REASON_KINDS: Readonly<Record<string, string>> = {
   CannotPullContainerError:
@@ -45,10 +48,11 @@ export function sessionState(
   if (!task) return { state: { kind: 'missing' } };
   const container = task.containers?.find(({ name }) => name === containerName) ?? task.containers?.[0];
   const status = task.lastStatus ?? '';
-  if (OVER.has(status) || container?.lastStatus === 'STOPPED')
-    return {
-      state: { kind: 'exited', exitCode: container?.exitCode ?? null, reason: stopReason(task, container) },
-    };
+  if (OVER.has(status) || container?.lastStatus === 'STOPPED') {
+    const reason = stopReason(task, container);
+    if (TAKEN_AWAY.has(task.stopCode ?? '')) return { state: { kind: 'interrupted', reason } };
+    return { state: { kind: 'exited', exitCode: container?.exitCode ?? null, reason } };
+  }
   return ALIVE.has(status)
     ? { state: { kind: 'running' } }
     : { state: { kind: 'running' }, unknown: `status ${status}` };

@@ -3,6 +3,8 @@ import type { SessionState } from '../strategy.ts';
 export interface SessionWatch<Ref> {
   /** Looks after a session from now on. Watching twice is fine. */
   add(id: string, ref: Ref): void;
+  /** How the session is addressed, where it is known. */
+  refOf(id: string): Ref | undefined;
   /** The last that was seen of a session, while that is recent enough; the end stays known. */
   recent(id: string): SessionState | undefined;
   /** Takes note of what somebody else has seen. */
@@ -68,6 +70,7 @@ export function createSessionWatch<Ref>(options: SessionWatchOptions<Ref>): Sess
       timer = setInterval(() => void look(), pollMs);
       timer.unref();
     },
+    refOf: (id) => watched.get(id)?.ref,
     recent(id) {
       const entry = watched.get(id);
       if (!entry?.state) return undefined;
