@@ -3,11 +3,14 @@ import type { Screen } from '../policy/screen.ts';
 import type { BlobStore } from '../stores/blob-store.ts';
 import type { SecretStore } from '../stores/secret-store.ts';
 import type { Stores } from '../stores/stores.ts';
+import { earliestId } from '../task/ids.ts';
 import type { Log } from '../task/log.ts';
 import type { ModelAccess, Payload } from '../task/protocol.ts';
 import type { Task } from '../task/task.ts';
 import { type Authenticate, createAuthenticate } from './authenticate.ts';
+import { createDeferredMetrics } from './deferred-metrics.ts';
 import type { TaskDriver } from './driver.ts';
+import type { Metrics } from './metrics.ts';
 import type { TaskTokens } from './task-tokens.ts';
 
 /** Everything the API works with; it has no state of its own besides rate counters. */
@@ -42,6 +45,8 @@ export interface ApiDeps {
   computes: readonly { type: string; maxSessions: number | null }[];
   /** Who a caller is. Default: API keys of the stores, and tokens of `oidc_issuer`. */
   authenticate: Authenticate;
+  /** What /metrics shows. Default: what is in the stores and what this API answers. */
+  metrics: Metrics;
   /** Ends open event streams when it aborts, so that the server can close; readers resume elsewhere. */
   closing?: AbortSignal;
   /** How long a cancel waits for its proof. Default 5,000 ms. */
@@ -50,7 +55,7 @@ export interface ApiDeps {
   pingIntervalMs: number;
 }
 
-type Defaulted = 'authenticate' | 'agents' | 'computes' | 'cancelWaitMs' | 'pingIntervalMs';
+type Defaulted = 'authenticate' | 'metrics' | 'agents' | 'computes' | 'cancelWaitMs' | 'pingIntervalMs';
 
 /** The same, where what has a default may be left out. */
 export type ApiOptions = Omit<ApiDeps, Defaulted> & Partial<Pick<ApiDeps, Defaulted>>;
@@ -61,12 +66,19 @@ export const withDefaults = (options: ApiOptions): ApiDeps => ({
     settings: options.settings,
     now: options.now,
   }),
+  metrics: createDeferredMetrics(defaultMetrics(options)),
   agents: ['command'],
   computes: [{ type: 'local', maxSessions: null }],
   cancelWaitMs: 5_000,
   pingIntervalMs: 15_000,
   ...options,
 });
+
+/** The library behind it is loaded when somebody looks. Counting begins now. */
+function defaultMetrics({ stores, now }: Pick<ApiOptions, 'stores' | 'now'>): () => Promise<Metrics> {
+  const since = earliestId(now());
+  return async () => (await import('./metrics.ts')).createMetrics({ stores, now, since });
+}
 
 /** `named` (`owner/name`) must be onboarded by an admin; the others are, with defaults, on first use. */
 export interface RepoReference {
