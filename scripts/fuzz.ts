@@ -57,22 +57,26 @@ parameters = { "path.task_id" = "${task.task_id}" }
 `,
       { mode: 0o600 },
     );
-    return await run(PROGRAM, [
-      '--no-color',
-      '--config-file',
-      config,
-      'run',
-      `${platform.url}/openapi.json`,
-      `--seed=${SEED}`,
-      `--max-examples=${EXAMPLES}`,
-      `--checks=${CHECKS.join(',')}`,
-      '--phases=coverage,fuzzing,stateful',
-      // It never ends while its task goes on.
-      '--exclude-path-regex=/stream$',
-      '--suppress-health-check=all',
-      '--warnings=off',
-      '--generation-database=none',
-    ]);
+    return await run(
+      PROGRAM,
+      [
+        '--no-color',
+        '--config-file',
+        config,
+        'run',
+        `${platform.url}/openapi.json`,
+        `--seed=${SEED}`,
+        `--max-examples=${EXAMPLES}`,
+        `--checks=${CHECKS.join(',')}`,
+        '--phases=coverage,fuzzing,stateful',
+        // It never ends while its task goes on.
+        '--exclude-path-regex=/stream$',
+        '--suppress-health-check=all',
+        '--warnings=off',
+        '--generation-database=none',
+      ],
+      folder,
+    );
   } finally {
     await platform.close();
     await rm(folder, { recursive: true });
@@ -92,10 +96,10 @@ async function prepare(): Promise<string | undefined> {
   return `${SCHEMATHESIS} could not be installed`;
 }
 
-/** Resolves to the exit code; 127 when there is no such program. */
-function run(program: string, args: readonly string[]): Promise<number> {
+/** Resolves to the exit code; 127 when there is no such program. `cwd`: where it may leave files. */
+function run(program: string, args: readonly string[], cwd?: string): Promise<number> {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: 'inherit' });
+    const child = spawn(program, args, { stdio: 'inherit', ...(cwd === undefined ? {} : { cwd }) });
     child.on('error', () => resolve(127));
     child.on('close', (code) => resolve(code ?? 1));
   });
