@@ -7,10 +7,12 @@ import { earliestId } from '../task/ids.ts';
 import type { Log } from '../task/log.ts';
 import type { ModelAccess, Payload } from '../task/protocol.ts';
 import type { Task } from '../task/task.ts';
+import { createWorkflows, type Workflows } from '../task/workflows.ts';
 import { type Authenticate, createAuthenticate } from './authenticate.ts';
 import { createDeferredMetrics } from './deferred-metrics.ts';
 import type { TaskDriver } from './driver.ts';
 import type { Metrics } from './metrics.ts';
+import type { TextMask } from './runner/mask.ts';
 import type { TaskTokens } from './task-tokens.ts';
 
 /** Everything the API works with; it has no state of its own besides rate counters. */
@@ -34,13 +36,18 @@ export interface ApiDeps {
   /** Short-lived credentials for the runner's clone and push; null when none are needed. */
   forgeCredentials(
     repo: string,
+    rights: { push: boolean },
   ): Promise<{ username: string; password: string; expiresAt: string | null } | null>;
   /** How the runner reaches the model of the task's agent; null when it needs none or there are no credentials. Default: null. */
   modelAccess?(task: Task): Promise<ModelAccess | null>;
+  /** Hides values of the secret store in what runners tell. Default: nothing is hidden. */
+  textMask?(): Promise<TextMask>;
   /** What the runner of the task's present attempt works from. */
   payloadFor(task: Task): Promise<Payload>;
   /** Coding agents that this deployment can run. Default: `command`. */
   agents: readonly string[];
+  /** Kinds of work. Default: those that are built in. */
+  workflows: Workflows;
   /** Compute backends of this deployment. Default: `local` without a known limit. */
   computes: readonly { type: string; maxSessions: number | null }[];
   /** Who a caller is. Default: API keys of the stores, and tokens of `oidc_issuer`. */
@@ -55,7 +62,14 @@ export interface ApiDeps {
   pingIntervalMs: number;
 }
 
-type Defaulted = 'authenticate' | 'metrics' | 'agents' | 'computes' | 'cancelWaitMs' | 'pingIntervalMs';
+type Defaulted =
+  | 'authenticate'
+  | 'metrics'
+  | 'agents'
+  | 'workflows'
+  | 'computes'
+  | 'cancelWaitMs'
+  | 'pingIntervalMs';
 
 /** The same, where what has a default may be left out. */
 export type ApiOptions = Omit<ApiDeps, Defaulted> & Partial<Pick<ApiDeps, Defaulted>>;
@@ -68,6 +82,7 @@ export const withDefaults = (options: ApiOptions): ApiDeps => ({
   }),
   metrics: createDeferredMetrics(defaultMetrics(options)),
   agents: ['command'],
+  workflows: createWorkflows(),
   computes: [{ type: 'local', maxSessions: null }],
   cancelWaitMs: 5_000,
   pingIntervalMs: 15_000,
@@ -84,4 +99,6 @@ function defaultMetrics({ stores, now }: Pick<ApiOptions, 'stores' | 'now'>): ()
 export interface RepoReference {
   repo: string;
   kind: 'local' | 'url' | 'named';
+  /** A path of this machine where nothing is. */
+  missing?: boolean;
 }

@@ -4,7 +4,7 @@ import { BgAgentError, messageOf } from '../task/errors.ts';
 import type { RepoConfig } from '../task/repo.ts';
 import { isTerminal } from '../task/status.ts';
 import type { Task } from '../task/task.ts';
-import { resolveWorkflow, type Workflow } from '../task/workflows.ts';
+import { takesInput, type Workflow } from '../task/workflows.ts';
 import { visibleTask } from './access.ts';
 import type { Principal } from './api-keys.ts';
 import type { ApiDeps, RepoReference } from './deps.ts';
@@ -68,9 +68,10 @@ export function createSubmitter(deps: ApiDeps): Submitter {
 }
 
 async function checkedTask(deps: ApiDeps, principal: Principal, request: SubmitRequest): Promise<Task> {
-  const workflow = resolveWorkflow(request.workflow_ref);
+  const workflow = deps.workflows.resolve(request.workflow_ref);
   requireInput(workflow, request);
   const reference = await deps.resolveRepo(request.repo);
+  requireThere(reference);
   requireForgeFeatures(reference, request);
   await screenTask(deps.screen, request.task_description ?? null);
   const known = await activeRepo(deps, reference);
@@ -84,8 +85,10 @@ async function checkedRepeat(deps: ApiDeps, principal: Principal, taskId: string
   if (!isTerminal(earlier.status))
     throw new BgAgentError('TASK_NOT_TERMINAL', `task ${taskId} is ${earlier.status}, not ended`);
   await screenTask(deps.screen, earlier.task_description);
-  await activeRepo(deps, { repo: earlier.repo, kind: 'named' });
-  return repeatedTask(deps, principal, earlier);
+  const config = await activeRepo(deps, { repo: earlier.repo, kind: 'named' });
+  requireThere(await deps.resolveRepo(earlier.repo));
+  const workflow = deps.workflows.resolve(earlier.resolved_workflow.id);
+  return repeatedTask(deps, principal, earlier, { workflow, config });
 }
 
 /** Written first, started second: what could not be started is started by a reconciler, so the answer is yes either way. */
@@ -132,6 +135,21 @@ function requireInput(workflow: Workflow, request: SubmitRequest): void {
         field: oneOf[0] ?? '',
       });
   }
+  for (const field of ['issue_number', 'pr_number'] as const)
+    if (request[field] != null && !takesInput(workflow, field))
+      throw new BgAgentError(
+        'VALIDATION_ERROR',
+        `${field}: ${workflow.id} takes none${field === 'pr_number' ? '; pr_iteration and pr_review do (workflow_ref)' : ''}`,
+        { field },
+      );
+}
+
+/** What isn't there now won't be when the task's turn comes. */
+function requireThere({ repo, missing }: RepoReference): void {
+  if (missing)
+    throw new BgAgentError('VALIDATION_ERROR', `repo: there is no ${repo} on the platform's machine`, {
+      field: 'repo',
+    });
 }
 
 /** Issues and pull requests live on a forge; a plain git remote has none. */

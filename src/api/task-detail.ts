@@ -14,7 +14,7 @@ interface DetailDeps {
 }
 
 export async function toDetail(deps: DetailDeps, task: Task): Promise<TaskDetail> {
-  const { session, ...fields } = task;
+  const { session, channel_metadata: _channel, ...fields } = task;
   const position = task.status === 'QUEUED' ? await deps.stores.tasks.queuePosition(task.task_id) : null;
   return {
     ...fields,

@@ -103,6 +103,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./policies.ts'),
   },
   {
+    name: 'github',
+    summary: 'set up GitHub: a token, or a GitHub App',
+    group: 'This machine',
+    load: () => import('./github.ts'),
+  },
+  {
     name: 'configure',
     summary: 'write the settings of this machine',
     group: 'This machine',

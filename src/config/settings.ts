@@ -100,11 +100,51 @@ export const settingsSchema = z.strictObject({
     .default(null)
     .describe('Another server that speaks the OpenAI API; OPENAI_BASE_URL sets it, too.'),
   bedrock_region: z.string().default('us-east-1').describe('AWS region of the models on Bedrock.'),
+  bedrock_role_arn: z
+    .string()
+    .regex(
+      /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/,
+      'must be like arn:aws:iam::123456789012:role/name',
+    )
+    .nullable()
+    .default(null)
+    .describe(
+      'Role of AWS that is taken on for each task, for an hour and its models only; null = runners get the platform’s own keys for Bedrock.',
+    ),
   model_prices: z
     .record(z.string(), modelPriceSchema)
     .default({})
     .describe(
-      'US dollars for a million tokens, by model: `{input, output, cache_read, cache_write}`; the known ones are built in.',
+      'US dollars for a million tokens, by model: `{input, output, cache_read, cache_write, cache_write_1h, long}`; an entry stands for the built-in one as a whole.',
+    ),
+  github_api_url: z
+    .url()
+    .default('https://api.github.com')
+    .describe(
+      'The API of GitHub; on a company’s own server `https://<host>/api/v3`. Pages and repositories follow from it.',
+    ),
+  github_app_id: z
+    .number()
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('Id of the GitHub App to work as; null = with a token. `bgagent github setup` writes it.'),
+  github_private_key_secret: z
+    .string()
+    .default('GITHUB_APP_PRIVATE_KEY')
+    .describe('Name of the secret that holds the private key of the GitHub App.'),
+  github_token_secret: z
+    .string()
+    .default('GITHUB_TOKEN')
+    .describe(
+      'Name of the secret that holds the token for repositories on GitHub that have none of their own.',
+    ),
+  github_workflow_files: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether tasks may change files in `.github/workflows`; the App needs the permission Workflows.',
     ),
   sandbox: z
     .enum(['required', 'preferred', 'off'])
@@ -188,6 +228,23 @@ export const settingsSchema = z.strictObject({
     .max(172_800)
     .default(28_800)
     .describe('Longest run of a session.'),
+  hydration_max_tokens: z
+    .number()
+    .int()
+    .min(1_000)
+    .default(100_000)
+    .describe(
+      'Most tokens of issue, pull request and comments that an agent gets; a token is counted as three bytes. The oldest comments go first.',
+    ),
+  workflow_files: z
+    .array(z.string())
+    .default([])
+    .describe('YAML files of workflows besides the built-in ones; paths count from the data folder.'),
+  public_url: z
+    .url({ protocol: /^https?$/ })
+    .nullable()
+    .default(null)
+    .describe('Address under which people reach the platform, for links to tasks; null = no links.'),
   hydration_timeout_s: z
     .number()
     .int()

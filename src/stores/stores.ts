@@ -1,6 +1,9 @@
+import type { AccountLinkStore } from './account-link-store.ts';
 import type { ApiKeyStore } from './api-key-store.ts';
+import type { DeliveryStore } from './delivery-store.ts';
 import type { EventStore } from './event-store.ts';
 import type { LeaseStore } from './lease-store.ts';
+import type { MessageStore } from './message-store.ts';
 import type { NudgeStore } from './nudge-store.ts';
 import type { OutcomeStore } from './outcome-store.ts';
 import type { RepoStore } from './repo-store.ts';
@@ -19,4 +22,7 @@ export interface Stores {
   apiKeys: ApiKeyStore;
   webhooks: WebhookStore;
   nudges: NudgeStore;
+  deliveries: DeliveryStore;
+  messages: MessageStore;
+  accountLinks: AccountLinkStore;
 }

@@ -70,7 +70,9 @@ const TELL: Readonly<Record<EventType, Tell>> = {
     `${word(m, 'branch_name')} ${short(m, 'head_sha')}${m.partial === true ? ' (unfinished work)' : ''}`,
   ],
   outcome_reported: () => null,
-  pr_created: (m) => ['pull request', word(m, 'pr_url')],
+  pr_created: (m) => ['pull request', `${word(m, 'pr_url')}${m.draft === true ? ' (draft)' : ''}`],
+  pr_updated: (m) => ['pull request', `${word(m, 'pr_url')} is at ${short(m, 'head_sha') || 'what it was'}`],
+  review_posted: (m) => ['review', word(m, 'review_url')],
   approval_requested: (m) => ['approval', `${word(m, 'action')}: ${word(m, 'reason')}`, 'warn'],
   approval_stranded: () => ['approval', 'nobody decided in time', 'bad'],
   task_completed: (m) => [

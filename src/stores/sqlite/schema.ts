@@ -1,4 +1,5 @@
 import type { MigrationSet } from '../../sqlite/database.ts';
+import { fanOutMigration } from './fan-out-schema.ts';
 
 /**
  * A record is one row: `doc` holds all of it as JSON, the columns repeat what is searched or compared, written by the same
@@ -125,5 +126,6 @@ CREATE INDEX nudges_by_task ON nudges (task_id, nudge_id);
 CREATE INDEX nudges_waiting ON nudges (task_id, nudge_id) WHERE settled_at IS NULL;
 `,
     },
+    fanOutMigration,
   ],
 };

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createModelServer, type ModelServer } from '../../../../test/fakes/model-server.ts';
+import { createConnectProxy, opensslMissing } from '../../../../test/fixtures/connect-proxy.ts';
 import { claudeMissing } from '../../../../test/fixtures/installed-agents.ts';
 import {
   createRunnerWorld,
@@ -111,6 +112,17 @@ describe.skipIf(missing)(`claude in a whole run${missing ? ` (skipped: ${missing
     );
     const { outcome } = await world.run(task());
     expect(outcome).toMatchObject({ result: 'changes', turns_completed: 2 });
+  });
+
+  it('goes on when the answer is slow, and when it breaks off', async () => {
+    server.script(
+      { tools: [bash('echo hallo > greeting.txt')], pieceMs: 20 },
+      { text: 'It gre', breakAfter: 4 },
+      { text: 'It greets.' },
+    );
+    const { outcome, payload } = await world.run(task());
+    expect(outcome).toMatchObject({ result: 'changes', summary: 'It greets.' });
+    expect(fileOnBranch(world.repo, payload.repo.branch_name, 'greeting.txt')).toBe('hallo');
   });
 
   it('stops at the budget and keeps the work so far (R3, O7)', async () => {
@@ -319,6 +331,31 @@ describe.skipIf(missing)(`claude in a whole run${missing ? ` (skipped: ${missing
     expect(outcome).toMatchObject({ result: 'changes', summary: 'All done.' });
     expect(fileOnBranch(world.repo, payload.repo.branch_name, 'greeting.txt')).toBe('hallo');
     expect(outcome?.turns_completed).toBeGreaterThanOrEqual(4);
+  });
+
+  it('reaches its provider by the proxy that the platform has', async ({ skip }) => {
+    const reason = opensslMissing();
+    if (reason !== undefined) return skip(reason);
+    const port = Number(new URL(server.url).port);
+    const proxy = await createConnectProxy({ host: 'models.invalid', port });
+    // What the agent has is the sandbox's own proxy.
+    server.script({ tools: [bash(`env | grep -c ${proxy.url} > seen.txt`)] });
+    const { outcome, payload } = await world.run(
+      task({
+        model: access({ base_url: 'https://models.invalid' }),
+        environment: { HTTPS_PROXY: proxy.url, NODE_EXTRA_CA_CERTS: proxy.certificateFile },
+      }),
+    );
+    await proxy.close();
+    expect(outcome).toMatchObject({ result: 'changes', turns_completed: 2 });
+    expect(proxy.tunnels).toContain('models.invalid:443');
+    expect(fileOnBranch(world.repo, payload.repo.branch_name, 'seen.txt')).toBe('0');
+  });
+
+  it('says what the platform says when there is no role for the model', async () => {
+    const { outcome, events } = await world.run(task({ credentialsRefused: 'MODEL_ROLE_REFUSED' }));
+    expect(outcome).toMatchObject({ result: 'failed', error: { code: 'MODEL_ROLE_REFUSED' } });
+    expect(events).not.toContain('phase_started');
   });
 
   it.each([
