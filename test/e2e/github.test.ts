@@ -79,7 +79,7 @@ const pullOf = (number: number): Issue & { pull: Pull } => {
 const pulls = (): Issue[] => [...hello.issues.values()].filter(({ pull }) => pull !== null);
 const show = (branch: string, file: string): string => git(hello.gitDir, 'show', `${branch}:${file}`);
 
-describe('bgagent submit', () => {
+describe('bgagent submit', { timeout: 120_000 }, () => {
   it('--issue opens a pull request, and --pr moves the same one', async () => {
     const issue = github.addIssue(hello, { title: 'Greet in English', body: 'It says hallo.' });
     github.comment(issue, 'mona', 'Say hello instead.');
