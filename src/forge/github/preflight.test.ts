@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { refusal } from '../../../test/fakes/github/faults.ts';
 import { type GitHubFake, startGitHub } from '../../../test/fakes/github/github.ts';
 import { githubRoom, roomClock } from '../../../test/fixtures/github.ts';
 import type { Forge } from '../forge.ts';
@@ -100,6 +101,16 @@ describe.each(['app', 'token'] as const)('before a task begins, as %s (O1)', (as
     await expect(forge.preflight('octo/hello', needs)).rejects.toMatchObject({ code: 'PUSH_REJECTED' });
     Object.assign(repo.rules[0] ?? {}, { bypass: 'always' });
     expect(await forge.preflight('octo/hello', needs)).toMatchObject({ warnings: [] });
+  });
+
+  it('warns of protection also where rules are not shown', async () => {
+    const repo = github.addRepo('octo/hello');
+    const { number } = github.addPull(repo, { branch: 'release', files });
+    repo.protectedBranches.add('release');
+    github.fail({ path: /\/rules\//, failure: refusal(404, 'Not Found') });
+    expect(await forge.preflight('octo/hello', { prNumber: number })).toMatchObject({
+      warnings: [expect.stringContaining('protected')],
+    });
   });
 
   it('sees a rule against new branches before one is made', async () => {

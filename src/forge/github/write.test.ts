@@ -52,6 +52,14 @@ describe('a pull request', () => {
     expect(pulls()).toHaveLength(1);
   });
 
+  it('is told with its newest commit, although GitHub takes its time after a push', async () => {
+    const repo = prepare();
+    await talk.openPullRequest(REPO, draft);
+    const head = github.commit(repo, branch, { 'more.txt': 'three\n' });
+    github.world.staleAnswers = 3;
+    expect(await talk.openPullRequest(REPO, draft)).toMatchObject({ created: false, headSha: head });
+  });
+
   it('is taken as it is when a person opened it from the branch', async () => {
     const repo = prepare();
     const own = github.addPull(repo, { branch, files: { 'x.txt': 'x\n' }, title: 'By hand', body: 'Mine.' });

@@ -147,6 +147,8 @@ export interface World {
   tokens: Map<string, Token>;
   /** Apps that a manifest has made, by the code to fetch them with. */
   manifestCodes: Map<string, App>;
+  /** How many more answers show pull requests as they were before the last push. */
+  staleAnswers: number;
   /** What a careful client doesn't do. */
   violations: string[];
   nextId(): number;
@@ -164,6 +166,7 @@ export function createWorld(folder: string, now: () => number): World {
     installations: [],
     tokens: new Map(),
     manifestCodes: new Map(),
+    staleAnswers: 0,
     violations: [],
     nextId: () => ++id,
   };
