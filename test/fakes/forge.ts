@@ -35,6 +35,8 @@ export interface FakeForge extends Forge {
   /** What tasks have said, by number and task; and what they reviewed. */
   comments: Map<string, string>;
   reviews: Map<string, ReviewDraft>;
+  /** Who may be asked for a review; null = everybody. */
+  reviewable: readonly string[] | null;
   /** Called before each question, and after each change, by the method's name; what it throws is the answer. */
   on: { before?(method: string): void | Promise<void>; after?(method: string): void | Promise<void> };
   open(fields: Partial<FakePullRequest> & Pick<FakePullRequest, 'branch'>): FakePullRequest;
@@ -82,7 +84,9 @@ export function createFakeForge({ folder }: { folder: string }): FakeForge {
     pullRequest: (repo, number) =>
       told('pullRequest', () => {
         const found = openPullRequest(number);
-        const changed = git(path(repo), 'diff', '--numstat', `${found.base}...${found.branch}`).split('\n');
+        const range = `${found.base}...${found.branch}`;
+        const changed = git(path(repo), 'diff', '--numstat', range).split('\n');
+        const added = git(path(repo), 'diff', '--name-only', '--diff-filter=A', range).split('\n');
         return {
           ...reference(repo, found),
           author: 'octo',
@@ -97,7 +101,7 @@ export function createFakeForge({ folder }: { folder: string }): FakeForge {
             const [additions, deletions, name = ''] = line.split('\t');
             return {
               path: name,
-              status: 'modified',
+              status: added.includes(name) ? 'added' : 'modified',
               additions: Number(additions),
               deletions: Number(deletions),
             };
@@ -108,8 +112,11 @@ export function createFakeForge({ folder }: { folder: string }): FakeForge {
     openPullRequest: (repo, draft: PullRequestDraft) =>
       told('openPullRequest', () => {
         const known = [...forge.pullRequests.values()].find(({ branch }) => branch === draft.branch);
-        const found =
-          known ?? forge.open({ ...draft, labels: [...draft.labels], reviewers: [...draft.reviewers] });
+        const strangers = draft.reviewers.filter((name) => !(forge.reviewable?.includes(name) ?? true));
+        const reviewers = draft.reviewers.filter((name) => !strangers.includes(name));
+        const body = `${draft.body}\n\n<!-- bgagent:task-id=${draft.taskId} -->`;
+        const found = known ?? forge.open({ ...draft, body, labels: [...draft.labels], reviewers });
+        if (known?.body.includes('bgagent:task-id=')) Object.assign(known, { title: draft.title, body });
         return {
           number: found.number,
           url: web(repo, `pull/${found.number}`),
@@ -117,7 +124,10 @@ export function createFakeForge({ folder }: { folder: string }): FakeForge {
           state: found.state,
           draft: found.draft,
           headSha: headOf(repo, found),
-          warnings: draft.labels.includes('missing') ? ['there is no label "missing"'] : [],
+          warnings: [
+            ...(draft.labels.includes('missing') ? ['there is no label "missing"'] : []),
+            ...strangers.map((name) => `${name} can not be asked for a review`),
+          ],
         };
       }),
     comment: (repo, number, { taskId, body }) =>
@@ -129,10 +139,32 @@ export function createFakeForge({ folder }: { folder: string }): FakeForge {
       told('postReview', () => {
         openPullRequest(number);
         const created = !forge.reviews.has(`${number} ${review.taskId}`);
-        if (created) forge.reviews.set(`${number} ${review.taskId}`, review);
+        if (created)
+          forge.reviews.set(
+            `${number} ${review.taskId}`,
+            fitted(repo, forge.pullRequests.get(number), review),
+          );
         return { url: web(repo, `pull/${number}#review`), created, warnings: [] };
       }),
   };
+
+  /** Remarks on lines that the pull request doesn't show go into the text. */
+  function fitted(repo: string, pull: FakePullRequest | undefined, review: ReviewDraft): ReviewDraft {
+    const patch = (name: string): string =>
+      git(path(repo), 'diff', `${pull?.base}...${review.commitSha}`, '--', name);
+    const fits = ({ path: name, line }: ReviewDraft['comments'][number]): boolean =>
+      [...patch(name).matchAll(/^@@ -\S+ \+(\d+)(?:,(\d+))? @@/gm)].some(
+        ([, start, count = '1']) => line >= Number(start) && line < Number(start) + Number(count),
+      );
+    const aside = review.comments.filter((comment) => !fits(comment));
+    return {
+      ...review,
+      body: [review.body, ...aside.map((comment) => `${comment.path}:${comment.line} ${comment.body}`)].join(
+        '\n',
+      ),
+      comments: review.comments.filter(fits),
+    };
+  }
 
   const forge: FakeForge = {
     ...inner,
@@ -142,6 +174,7 @@ export function createFakeForge({ folder }: { folder: string }): FakeForge {
     pullRequests: new Map(),
     comments: new Map(),
     reviews: new Map(),
+    reviewable: null,
     on: {},
     open(fields) {
       lastNumber = Math.max(lastNumber, ...forge.pullRequests.keys()) + 1;

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createFakeForge, type FakeForge } from '../../../test/fakes/forge.ts';
+import { addCommit } from '../../../test/fakes/github/git.ts';
 import { git } from '../../../test/fixtures/git-repo.ts';
 import { createWorld, type World } from '../../../test/fixtures/orchestrator.ts';
 import { aRepo } from '../../../test/fixtures/repo.ts';
@@ -38,9 +39,8 @@ const workflow = (id: string): Partial<Task> => ({
 
 /** An open pull request from `fix`, one commit ahead of `main`. */
 function openPullRequest(fields: Partial<Parameters<FakeForge['open']>[0]> = {}): number {
-  const tree = git(world.repo, 'rev-parse', 'main^{tree}');
-  const commit = git(world.repo, 'commit-tree', tree, '-p', 'main', '-m', 'Fix it');
-  git(world.repo, 'update-ref', 'refs/heads/fix', commit);
+  const files = { 'README.md': '# Greetings\n' };
+  addCommit({ gitDir: world.repo }, { branch: 'fix', from: 'refs/heads/main', files });
   return forge.open({ branch: 'fix', ...fields }).number;
 }
 const tipOf = (branch: string): string => git(world.repo, 'rev-parse', branch);
