@@ -1,9 +1,9 @@
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { resolveRepo } from '../forge/git/remote.ts';
 import { BgAgentError } from '../task/errors.ts';
 
-type Reference = ReturnType<typeof resolveRepo>;
+type Reference = ReturnType<typeof resolveRepo> & { missing?: boolean };
 
 /** Which addresses are repositories of GitHub under their name. */
 export interface GitHubNames {
@@ -15,8 +15,8 @@ export interface GitHubNames {
 
 /**
  * Understands references to repositories, and refuses paths inside the platform's data: a mirror there may be of a
- * repository that the asker must not see. An address on GitHub means the same as `owner/name`. Throws VALIDATION_ERROR
- * (field `repo`).
+ * repository that the asker must not see. An address on GitHub means the same as `owner/name`. Says whether a path is there.
+ * Throws VALIDATION_ERROR (field `repo`).
  */
 export function createRepoResolver(
   dataDir: string,
@@ -30,6 +30,7 @@ export function createRepoResolver(
         'repo: is inside the data folder of the platform; give the repository itself',
         { field: 'repo' },
       );
+    if (resolved.kind === 'local') return { ...resolved, missing: !(await isThere(resolved.repo)) };
     const name = resolved.kind === 'url' ? github?.nameInUrl(resolved.repo) : null;
     if (github && name != null && (await github.isServed(name, resolved.repo))) return resolveRepo(name);
     return resolved;
@@ -42,3 +43,10 @@ async function isInside(folder: string, path: string): Promise<boolean> {
     (each) => each === root || each.startsWith(root + sep) || each.startsWith(folder + sep),
   );
 }
+
+/** What can't be looked at counts as there: git says best what is wrong with it. */
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT' && error.code !== 'ENOTDIR',
+  );

@@ -88,6 +88,8 @@ export interface GitHubFake {
   commit(repo: Repo, branch: string, files: Record<string, string>): string;
   head(repo: Repo, branch: string): string | null;
   fail(fault: Fault): void;
+  /** How many of these have not happened yet. */
+  pendingFaults(): number;
   /** What was done that a careful client doesn't do; forgets it. */
   takeViolations(): string[];
   /** Throws when there were violations that nobody took. */
@@ -244,6 +246,7 @@ export async function startGitHub({ now = Date.now }: { now?: () => number } = {
     commit,
     head: headOf,
     fail: (fault) => void state.faults.push(fault),
+    pendingFaults: () => state.faults.length,
     takeViolations: () => world.violations.splice(0),
     async close() {
       await server.close();
