@@ -45,8 +45,9 @@ for (const bench of benches.filter((each) => wanted?.some((name) => yields(each,
 }
 process.exit(failed ? 1 : 0);
 
-const yields = ({ name, also = [] }: Bench, wanted: string): boolean =>
-  name === wanted || also.includes(wanted);
+function yields({ name, also = [] }: Bench, wanted: string): boolean {
+  return name === wanted || also.includes(wanted);
+}
 
 async function findBenches(): Promise<Bench[]> {
   const files = readdirSync(import.meta.dirname)
