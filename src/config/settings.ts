@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BgAgentError } from '../task/errors.ts';
 import { modelPriceSchema } from '../task/protocol.ts';
+import { awsSettings } from './aws-settings.ts';
 
 /** Every setting of a deployment, its unit and its default, each defined once. */
 export const settingsSchema = z.strictObject({
@@ -16,6 +17,50 @@ export const settingsSchema = z.strictObject({
     .min(1)
     .default(600)
     .describe('Tasks that one user may submit a minute.'),
+  nudge_rate_per_min: z
+    .number()
+    .int()
+    .min(1)
+    .default(10)
+    .describe('What people may say to the agent of one task a minute.'),
+  metrics_public: z
+    .boolean()
+    .default(false)
+    .describe('Whether /metrics is served to everyone; else it takes the key of an admin.'),
+  oidc_issuer: z
+    .url()
+    .nullable()
+    .default(null)
+    .describe(
+      'OIDC provider (Cognito: the user pool) whose tokens the API takes besides API keys; null = none.',
+    ),
+  oidc_audience: z
+    .array(z.string())
+    .default([])
+    .describe(
+      'Programs whose tokens are taken: one of these must be the `aud` of a token, or its `client_id` when it has no `aud`.',
+    ),
+  oidc_user_claim: z
+    .string()
+    .default('sub')
+    .describe(
+      'Claim of a token that is the user id. Choose one that people can’t set themselves; `email` must be verified.',
+    ),
+  oidc_groups_claim: z
+    .string()
+    .default('groups')
+    .describe('Claim of a token that lists groups; Cognito: `cognito:groups`.'),
+  oidc_admin_group: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('Group whose members are admins; null = nobody is by a token.'),
+  oidc_clock_tolerance_s: z
+    .number()
+    .min(0)
+    .max(600)
+    .default(60)
+    .describe('How far the clock of the OIDC provider may be off.'),
   log_level: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
@@ -56,11 +101,51 @@ export const settingsSchema = z.strictObject({
     .default(null)
     .describe('Another server that speaks the OpenAI API; OPENAI_BASE_URL sets it, too.'),
   bedrock_region: z.string().default('us-east-1').describe('AWS region of the models on Bedrock.'),
+  bedrock_role_arn: z
+    .string()
+    .regex(
+      /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/,
+      'must be like arn:aws:iam::123456789012:role/name',
+    )
+    .nullable()
+    .default(null)
+    .describe(
+      'Role of AWS that is taken on for each task, for an hour and its models only; null = runners get the platform’s own keys for Bedrock.',
+    ),
   model_prices: z
     .record(z.string(), modelPriceSchema)
     .default({})
     .describe(
-      'US dollars for a million tokens, by model: `{input, output, cache_read, cache_write}`; the known ones are built in.',
+      'US dollars for a million tokens, by model: `{input, output, cache_read, cache_write, cache_write_1h, long}`; an entry stands for the built-in one as a whole.',
+    ),
+  github_api_url: z
+    .url()
+    .default('https://api.github.com')
+    .describe(
+      'The API of GitHub; on a company’s own server `https://<host>/api/v3`. Pages and repositories follow from it.',
+    ),
+  github_app_id: z
+    .number()
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('Id of the GitHub App to work as; null = with a token. `bgagent github setup` writes it.'),
+  github_private_key_secret: z
+    .string()
+    .default('GITHUB_APP_PRIVATE_KEY')
+    .describe('Name of the secret that holds the private key of the GitHub App.'),
+  github_token_secret: z
+    .string()
+    .default('GITHUB_TOKEN')
+    .describe(
+      'Name of the secret that holds the token for repositories on GitHub that have none of their own.',
+    ),
+  github_workflow_files: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether tasks may change files in `.github/workflows`; the App needs the permission Workflows.',
     ),
   sandbox: z
     .enum(['required', 'preferred', 'off'])
@@ -105,127 +190,7 @@ export const settingsSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Sessions of the local backend at once; null = twice the cores.'),
-  public_url: z
-    .url()
-    .nullable()
-    .default(null)
-    .describe('Address under which sessions on other machines reach the API; null = the one it listens on.'),
-  aws_region: z.string().default('us-east-1').describe('AWS region of the backends there.'),
-  aws_endpoint_url: z
-    .url()
-    .nullable()
-    .default(null)
-    .describe('Another server that speaks the APIs of AWS, such as an emulator.'),
-  payload_bucket: z
-    .string()
-    .nullable()
-    .default(null)
-    .describe('S3 bucket through which sessions on AWS get what they start with.'),
-  ecs_cluster: z
-    .string()
-    .min(1)
-    .nullable()
-    .default(null)
-    .describe('ECS cluster whose Fargate tasks sessions are; null = no such backend.'),
-  ecs_task_definition: z
-    .string()
-    .default('bgagent-runner')
-    .describe('Family of the task definition that runs the runner’s image.'),
-  ecs_container: z.string().default('runner').describe('Name of the runner’s container in it.'),
-  ecs_capacity: z
-    .enum(['on-demand', 'spot', 'spot-then-on-demand'])
-    .default('on-demand')
-    .describe('What sessions on ECS run on: Fargate, Fargate Spot, or Fargate where there is no Spot.'),
-  ecs_subnets: z.array(z.string()).default([]).describe('Subnets of sessions on ECS.'),
-  ecs_security_groups: z
-    .array(z.string())
-    .default([])
-    .describe(
-      'Security groups of sessions on ECS: out by port 443 is all they need. None = that of the network.',
-    ),
-  ecs_assign_public_ip: z
-    .boolean()
-    .default(true)
-    .describe('Whether sessions on ECS get a public address; without one their subnets need a NAT gateway.'),
-  ecs_read_only_size: z
-    .string()
-    .regex(/^\d+\/\d+$/, 'must be <CPU units>/<MiB>, like 1024/2048')
-    .nullable()
-    .default('1024/2048')
-    .describe('CPU units and MiB of sessions on ECS that change nothing; null = as in the task definition.'),
-  ecs_poll_s: z
-    .number()
-    .min(1)
-    .default(30)
-    .describe('How often all sessions on ECS are looked at together, a hundred a call.'),
-  agentcore_runtime_arn: z
-    .string()
-    .regex(/^arn:aws[a-z-]*:bedrock-agentcore:/, 'must be the ARN of an AgentCore runtime')
-    .nullable()
-    .default(null)
-    .describe('Runtime of Amazon Bedrock AgentCore that has the runner’s image; null = no such backend.'),
-  agentcore_qualifier: z.string().default('DEFAULT').describe('Endpoint of that runtime.'),
-  agentcore_user_id: z
-    .string()
-    .min(1)
-    .nullable()
-    .default('bgagent')
-    .describe(
-      'User on whose behalf sessions on AgentCore run; null = nobody’s, which needs one permission less.',
-    ),
-  events_queue_url: z
-    .url()
-    .nullable()
-    .default(null)
-    .describe(
-      'SQS queue that a rule of EventBridge fills with events of sessions and machines; null = they are only looked at now and then.',
-    ),
-  ec2_groups: z
-    .record(z.string(), z.string())
-    .default({})
-    .describe(
-      'The EC2 fleet: Auto Scaling groups by `<instance type>/<spot or on-demand>`; the first type is that of repositories that name none. Empty = no such backend.',
-    ),
-  ec2_fleet: z
-    .string()
-    .default('bgagent')
-    .describe('Value of the tag `bgagent:fleet` of the fleet’s instances.'),
-  ec2_document_prefix: z
-    .string()
-    .default('bgagent')
-    .describe('Documents of Systems Manager are `<prefix>-start`, `-stop` and `-boot-check`.'),
-  ec2_image: z
-    .string()
-    .default('bgagent-runner:latest')
-    .describe('Image of the runner on EC2; `{arch}` becomes `amd64` or `arm64` by instance type.'),
-  ec2_warm_idle: z
-    .number()
-    .int()
-    .min(0)
-    .default(0)
-    .describe('Machines of each group that are kept running and idle.'),
-  ec2_reuse: z
-    .boolean()
-    .default(false)
-    .describe('Whether a machine serves one session after the other; else each gets a fresh one.'),
-  ec2_idle_s: z
-    .number()
-    .min(0)
-    .default(300)
-    .describe('How long a machine beyond the warm ones may stay idle before it is ended.'),
-  ec2_boot_s: z
-    .number()
-    .min(1)
-    .default(900)
-    .describe(
-      'Longest time from a machine’s launch to its SSM agent, and again to the end of its boot check.',
-    ),
-  ec2_sweep_s: z
-    .number()
-    .min(0.05)
-    .default(10)
-    .describe('Pause between looks at the fleet while a task waits for a machine, or one boots or ends.'),
-  ec2_watch_s: z.number().min(0.05).default(300).describe('How often a fleet at work is looked at.'),
+  ...awsSettings,
   max_active_per_user: z
     .number()
     .int()
@@ -265,6 +230,25 @@ export const settingsSchema = z.strictObject({
     .max(172_800)
     .default(28_800)
     .describe('Longest run of a session.'),
+  hydration_max_tokens: z
+    .number()
+    .int()
+    .min(1_000)
+    .default(100_000)
+    .describe(
+      'Most tokens of issue, pull request and comments that an agent gets; a token is counted as three bytes. The oldest comments go first.',
+    ),
+  workflow_files: z
+    .array(z.string())
+    .default([])
+    .describe('YAML files of workflows besides the built-in ones; paths count from the data folder.'),
+  public_url: z
+    .url({ protocol: /^https?$/ })
+    .nullable()
+    .default(null)
+    .describe(
+      'Address under which people and sessions on other machines reach the platform; null = no links to tasks, and sessions use the address it listens on.',
+    ),
   hydration_timeout_s: z
     .number()
     .int()

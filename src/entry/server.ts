@@ -5,8 +5,6 @@ import { createTaskTokens } from '../api/task-tokens.ts';
 import { createLocalCompute } from '../compute/local/local.ts';
 import type { ComputeEvents, ComputeStrategy } from '../compute/strategy.ts';
 import type { Settings } from '../config/settings.ts';
-import { createRepoCredentials } from '../forge/git/credentials.ts';
-import { createGitForge } from '../forge/git/git-forge.ts';
 import type { OrchestratorDeps } from '../orchestrator/dependencies.ts';
 import { startAttempt } from '../orchestrator/driver.ts';
 import { loadPayload } from '../orchestrator/payload.ts';
@@ -23,17 +21,21 @@ import { createSqliteStores, storeMigrations } from '../stores/sqlite/stores.ts'
 import { BgAgentError, messageOf } from '../task/errors.ts';
 import { createIdSource } from '../task/ids.ts';
 import type { Log } from '../task/log.ts';
+import { createWorkflows } from '../task/workflows.ts';
 import { writePlatformFiles } from './client-key.ts';
 import { makeDataFolder } from './data-folder.ts';
 import { openEc2 } from './ec2.ts';
 import { openEventQueue } from './event-queue.ts';
+import { createForges } from './forges.ts';
 import { listen } from './listen.ts';
 import { modelAccess } from './model-access.ts';
 import { openRemoteComputes } from './remote-computes.ts';
 import { createRepoResolver } from './repo-references.ts';
 import { runnerCommand } from './runner-command.ts';
 import { createScreen } from './screen.ts';
+import { createSecretMask } from './secret-mask.ts';
 import { taskTokenSecret } from './task-token-secret.ts';
+import { readWorkflowFiles } from './workflow-files.ts';
 
 export interface PlatformOptions {
   /** Everything the platform keeps is below this folder. */
@@ -81,9 +83,12 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const runtime = await createSqliteRuntime({ database, now, trimAfterMs: 5_000 });
     closers.push(() => runtime.close());
     const waker = createWaker({ stores, runtime });
-    const forge = createGitForge({
+    const { forgeFor, github } = createForges({
+      settings,
+      secrets,
+      repos: stores.repos,
       environment: options.runnerEnvironment,
-      credentialsFor: createRepoCredentials({ repos: stores.repos, secrets }),
+      log,
     });
 
     let apiUrl = '';
@@ -133,12 +138,16 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     closers.push(() => remote.map((compute) => compute.close?.()));
     const computes: readonly ComputeStrategy[] = [local, ...(ec2 ? [ec2] : []), ...remote];
 
+    const workflows = createWorkflows(await readWorkflowFiles(settings.workflow_files, dataDir));
+    const screen = createScreen(settings);
     const deps: OrchestratorDeps = {
+      workflows,
+      screen,
       stores,
       blobs,
       runtime,
       waker,
-      forgeFor: () => forge,
+      forgeFor,
       computeFor(type) {
         const strategy = computes.find((candidate) => candidate.type === type);
         if (!strategy)
@@ -161,16 +170,20 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const app = createApi({
       stores,
       blobs,
+      secrets,
       settings,
       now,
       newId,
       log,
       taskTokens,
-      screen: createScreen(settings),
+      screen,
+      workflows,
       driver: { start: (task) => startAttempt(deps, task), wake: (taskId) => waker.wake(taskId) },
-      resolveRepo: createRepoResolver(dataDir),
-      forgeCredentials: (repo) => forge.credentials(repo),
-      modelAccess: (task) => modelAccess(task, { settings, secrets }),
+      resolveRepo: createRepoResolver(dataDir, github),
+      forgeCredentials: (repo, rights) => forgeFor(repo).credentials(repo, rights),
+      modelAccess: (task) =>
+        modelAccess(task, { settings, secrets, sts: { proxy: options.runnerEnvironment } }),
+      textMask: createSecretMask({ secrets, now, log }),
       agents: ['command', 'claude', 'codex'],
       payloadFor: (task) => loadPayload(blobs, task, now()),
       computes: computes.map(({ type, capabilities }) => ({ type, ...capabilities })),

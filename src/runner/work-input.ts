@@ -2,6 +2,7 @@ import type { Git } from '../forge/git/git.ts';
 import type { ModelAccess, Payload } from '../task/protocol.ts';
 import type { RunFolders } from './folders.ts';
 import type { MirrorInput } from './mirror.ts';
+import type { Nudges } from './nudges.ts';
 import type { OutputLog } from './output.ts';
 import type { Phases } from './phases.ts';
 import type { Reporter } from './reporter.ts';
@@ -16,7 +17,8 @@ export interface WorkInput {
   agentUser: AgentUser | null;
   folders: RunFolders;
   git: Git;
-  credentials: MirrorInput['credentials'];
+  /** To clone and push with; null when none are needed. `anew`: those of a while ago may not be good any more. */
+  credentials(anew?: boolean): ReturnType<MirrorInput['credentials']>;
   /** How to reach the model; null when the deployment has none for the agent. `anew`: the last one is not taken any more. */
   modelAccess(anew?: boolean): Promise<ModelAccess | null>;
   /** Takes secrets out of a text. */
@@ -29,6 +31,8 @@ export interface WorkInput {
   output: OutputLog;
   phases: Phases;
   stop: Stop;
+  /** What people say to the agent. */
+  nudges: Nudges;
   now(): number;
   /** 0 up to 1. */
   random(): number;
@@ -47,6 +51,6 @@ export const mirrorInput = ({
   repo: payload.repo,
   timeoutMs: payload.limits.clone_timeout_s * 1_000,
   signal: stop.signal,
-  credentials,
+  credentials: () => credentials(),
   note: (text) => output.note(text),
 });

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { notificationsSchema } from './notifications.ts';
 import { TASK_STATUSES } from './status.ts';
+import { checkResultSchema } from './verification.ts';
 
 /**
  * The record of a task. Names are those of the wire (snake_case), so that one shape serves the store, the API and the
@@ -72,6 +74,10 @@ export const taskSchema = z.object({
   error_message: z.string().nullable(),
   error_classification: errorClassificationSchema.nullable(),
   channel_source: z.enum(CHANNEL_SOURCES),
+  /** Where the task was asked for, in the words of that channel (a Slack team, channel and thread); null for others. */
+  channel_metadata: z.record(z.string(), z.string()).nullable(),
+  /** Which channels tell about it, and of what; null = as the repository says. */
+  notifications: notificationsSchema.nullable(),
   agent: z.string(),
   agent_command: z.string().nullable(),
   model_id: z.string().nullable(),
@@ -85,6 +91,8 @@ export const taskSchema = z.object({
   cost_usd: z.number().nullable(),
   build_passed: z.boolean().nullable(),
   lint_passed: z.boolean().nullable(),
+  /** Each command before and after the work, without its output; null when nothing was verified. */
+  verification: z.array(checkResultSchema).nullable().default(null),
   prompt_version: z.string().nullable(),
   trace: z.boolean(),
   retry_of: z.string().nullable(),

@@ -45,7 +45,7 @@ export const taskSummarySchema = z
   .openapi('TaskSummary');
 export type TaskSummary = z.infer<typeof taskSummarySchema>;
 
-const { session: _session, branch_name: _branch, ...ownFields } = shape;
+const { session: _session, channel_metadata: _channel, branch_name: _branch, ...ownFields } = shape;
 
 /** The task's record without what only the platform needs, and what can be computed from it. */
 export const taskDetailSchema = z
@@ -54,6 +54,8 @@ export const taskDetailSchema = z
     branch_name: shape.branch_name.describe(
       '`pending:pr_resolution` until the branch of a pull request is known',
     ),
+    // Only records of earlier versions lack it.
+    verification: shape.verification.unwrap(),
     session_id: z.string().nullable(),
     /** From the start of the session to the end of the task, in seconds; null before the end. */
     duration_s: z.number().nullable(),

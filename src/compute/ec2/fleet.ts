@@ -30,7 +30,8 @@ export function createFleet(parts: FleetParts): Fleet {
   let running: Promise<void> | undefined;
   let again = false;
   let closed = false;
-  let timer: NodeJS.Timeout | undefined;
+  /** Of several pauses only the last one counts. */
+  let pause = 0;
 
   const groupOf = (pool: string): string | undefined => parts.pools.find(({ name }) => name === pool)?.group;
 
@@ -57,7 +58,7 @@ export function createFleet(parts: FleetParts): Fleet {
     if (closed) return;
     again = true;
     if (running) return;
-    clearTimeout(timer);
+    pause += 1;
     again = false;
     running = sweepOnce()
       .then(() => last?.unsettled ?? false)
@@ -76,8 +77,10 @@ export function createFleet(parts: FleetParts): Fleet {
       .then((unsettled) => {
         running = undefined;
         if (closed || !(unsettled || again)) return;
-        timer = setTimeout(wake, limits.sweepMs);
-        timer.unref();
+        const mine = pause;
+        void parts.delay(limits.sweepMs).then(() => {
+          if (mine === pause) wake();
+        });
       });
   }
 
@@ -96,7 +99,6 @@ export function createFleet(parts: FleetParts): Fleet {
     sweep: sweepOnce,
     close() {
       closed = true;
-      clearTimeout(timer);
     },
 
     async askForMachine(sessionId, pools) {

@@ -11,7 +11,8 @@ const UNKNOWN_MS = 60_000;
 export interface Look {
   /** Asks for one session, and keeps what it learns. Throws COMPUTE_UNAVAILABLE when it can't be told. */
   at(session: FleetSession): Promise<void>;
-  start(): void;
+  /** Looks again and again until `close`. */
+  start(): Promise<void>;
   close(): void;
 }
 
@@ -21,7 +22,6 @@ export interface Look {
  */
 export function createLook(parts: FleetParts, fleet: Fleet): Look {
   const { instances, cloud, limits, now, log } = parts;
-  let timer: NodeJS.Timeout | undefined;
   let turn = 0;
   let closed = false;
 
@@ -74,26 +74,20 @@ export function createLook(parts: FleetParts, fleet: Fleet): Look {
 
   return {
     at,
-    start() {
-      const next = (): void => {
+    async start() {
+      while (!closed) {
+        await parts.delay(limits.watchMs);
         if (closed) return;
-        timer = setTimeout(() => {
-          tick()
-            .catch((error: unknown) =>
-              log.warn(
-                { event: 'compute.ec2.look_failed', compute_type: 'ec2', error: messageOf(error) },
-                'the sessions of the fleet could not be looked at',
-              ),
-            )
-            .finally(next);
-        }, limits.watchMs);
-        timer.unref();
-      };
-      next();
+        await tick().catch((error: unknown) =>
+          log.warn(
+            { event: 'compute.ec2.look_failed', compute_type: 'ec2', error: messageOf(error) },
+            'the sessions of the fleet could not be looked at',
+          ),
+        );
+      }
     },
     close() {
       closed = true;
-      clearTimeout(timer);
     },
   };
 }

@@ -25,6 +25,7 @@ export interface Ec2ComputeOptions {
   now(): number;
   /** 0 up to 1. */
   random(): number;
+  /** Pauses; must not keep the process alive. */
   delay(ms: number): Promise<void>;
   events: ComputeEvents;
   log: Log;

@@ -40,7 +40,7 @@ export function createEc2Compute(options: Ec2ComputeOptions): Ec2Compute {
       interruptible: true,
     },
     attach() {
-      look.start();
+      void look.start();
       fleet.wake();
     },
     sweep: fleet.sweep,
