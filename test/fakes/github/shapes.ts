@@ -1,3 +1,4 @@
+import type { Endpoints } from '@octokit/types';
 import { loginOf, roleOf } from './access.ts';
 import { changedFiles, syncPulls } from './git.ts';
 import type { Call } from './http.ts';
@@ -12,15 +13,43 @@ import {
   type World,
 } from './world.ts';
 
-/** The documents that GitHub answers with, as far as anyone here reads them. */
+/** The documents that GitHub answers with, as far as anyone here reads them; their types are those of GitHub's own description. */
 
-export const userShape = (login: string): Record<string, unknown> => ({
+type Some<T> = T extends readonly (infer Item)[]
+  ? readonly Some<Item>[]
+  : T extends object
+    ? { [Key in keyof T]?: Some<T[Key]> | undefined }
+    : T;
+export type Document<Route extends keyof Endpoints> = Some<Endpoints[Route]['response']['data']>;
+type RepoDocument = Pick<
+  Document<'GET /repos/{owner}/{repo}'>,
+  | 'id'
+  | 'name'
+  | 'full_name'
+  | 'private'
+  | 'owner'
+  | 'html_url'
+  | 'url'
+  | 'clone_url'
+  | 'default_branch'
+  | 'archived'
+  | 'disabled'
+  | 'fork'
+  | 'permissions'
+>;
+/** The description leaves out that the repository of a fork may be gone. */
+type PullDocument = Omit<Document<'GET /repos/{owner}/{repo}/pulls/{pull_number}'>, 'head'> & {
+  head: { ref: string; sha: string; label: string; repo: RepoDocument | null };
+};
+type UserDocument = { login: string; id: number; type: string };
+
+export const userShape = (login: string): UserDocument => ({
   login,
   id: [...login].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7) % 1_000_000,
   type: login.endsWith('[bot]') ? 'Bot' : 'User',
 });
 
-export function repoShape({ webUrl, apiUrl, principal }: Call, repo: Repo): Record<string, unknown> {
+export function repoShape({ webUrl, apiUrl, principal }: Call, repo: Repo): RepoDocument {
   // The person's role, whatever the token may do.
   const push = roleOf(repo, loginOf(principal)) === 'write';
   return {
@@ -48,7 +77,7 @@ export const commentShape = (
   { webUrl, apiUrl, principal }: Call,
   { repo, number }: Issue,
   { id, author, body, createdAt }: Comment,
-): Record<string, unknown> => ({
+): Document<'GET /repos/{owner}/{repo}/issues/comments/{comment_id}'> => ({
   id,
   body,
   user: author === 'ghost' ? null : userShape(author),
@@ -62,7 +91,10 @@ export const commentShape = (
       : null,
 });
 
-export function issueShape({ webUrl, apiUrl }: Call, issue: Issue): Record<string, unknown> {
+export function issueShape(
+  { webUrl, apiUrl }: Call,
+  issue: Issue,
+): Document<'GET /repos/{owner}/{repo}/issues/{issue_number}'> {
   const { repo, number, pull } = issue;
   const kind = pull ? 'pull' : 'issues';
   return {
@@ -81,7 +113,7 @@ export function issueShape({ webUrl, apiUrl }: Call, issue: Issue): Record<strin
   };
 }
 
-export function pullShape(call: Call, issue: Issue, whole = true): Record<string, unknown> {
+export function pullShape(call: Call, issue: Issue, whole = true): PullDocument {
   const { repo, pull } = issue;
   if (!pull) throw new Error(`issue ${issue.number} is no pull request`);
   if (call.world.staleAnswers > 0) call.world.staleAnswers -= 1;
@@ -116,7 +148,7 @@ export const reviewShape = (
   { webUrl }: Call,
   { repo, number }: Issue,
   { id, author, body, state, commitId, createdAt }: Review,
-): Record<string, unknown> => ({
+): Document<'GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}'> => ({
   id,
   user: author === 'ghost' ? null : userShape(author),
   body,
@@ -129,7 +161,7 @@ export const reviewShape = (
 export const appShape = (
   { webUrl }: Call,
   { id, slug, owner, permissions }: App,
-): Record<string, unknown> => ({
+): Document<'GET /apps/{app_slug}'> => ({
   id,
   slug,
   name: slug,
@@ -142,7 +174,7 @@ export const installationShape = (
   { webUrl }: Call,
   { id, app, owner, repos, permissions, suspended }: Installation,
   world: World,
-): Record<string, unknown> => ({
+): Document<'GET /repos/{owner}/{repo}/installation'> => ({
   id,
   app_id: app.id,
   app_slug: app.slug,
