@@ -37,8 +37,9 @@ type RepoDocument = Pick<
   | 'fork'
   | 'permissions'
 >;
-/** The description leaves out that the repository of a fork may be gone. */
-type PullDocument = Omit<Document<'GET /repos/{owner}/{repo}/pulls/{pull_number}'>, 'head'> & {
+/** The description leaves out that people and forks may be gone. */
+type PullDocument = Omit<Document<'GET /repos/{owner}/{repo}/pulls/{pull_number}'>, 'head' | 'user'> & {
+  user: UserDocument | null;
   head: { ref: string; sha: string; label: string; repo: RepoDocument | null };
 };
 type UserDocument = { login: string; id: number; type: string };
@@ -91,25 +92,28 @@ export const commentShape = (
       : null,
 });
 
+const commonShape = ({ webUrl }: Call, issue: Issue) => ({
+  number: issue.number,
+  title: issue.title,
+  body: issue.body === '' ? null : issue.body,
+  user: issue.author === 'ghost' ? null : userShape(issue.author),
+  state: issue.state,
+  labels: issue.labels.map((name) => ({ name })),
+  comments: issue.comments.length,
+  created_at: issue.createdAt,
+  html_url: `${webUrl}/${fullName(issue.repo)}/${issue.pull ? 'pull' : 'issues'}/${issue.number}`,
+});
+
 export function issueShape(
-  { webUrl, apiUrl }: Call,
+  call: Call,
   issue: Issue,
 ): Document<'GET /repos/{owner}/{repo}/issues/{issue_number}'> {
-  const { repo, number, pull } = issue;
-  const kind = pull ? 'pull' : 'issues';
+  const url = `${call.apiUrl}/repos/${fullName(issue.repo)}`;
   return {
-    number,
-    title: issue.title,
-    body: issue.body === '' ? null : issue.body,
-    user: issue.author === 'ghost' ? null : userShape(issue.author),
-    state: issue.state,
-    labels: issue.labels.map((name) => ({ name })),
-    comments: issue.comments.length,
-    created_at: issue.createdAt,
-    url: `${apiUrl}/repos/${fullName(repo)}/issues/${number}`,
-    repository_url: `${apiUrl}/repos/${fullName(repo)}`,
-    html_url: `${webUrl}/${fullName(repo)}/${kind}/${number}`,
-    ...(pull ? { pull_request: { url: `${apiUrl}/repos/${fullName(repo)}/pulls/${number}` } } : {}),
+    ...commonShape(call, issue),
+    url: `${url}/issues/${issue.number}`,
+    repository_url: url,
+    ...(issue.pull ? { pull_request: { url: `${url}/pulls/${issue.number}` } } : {}),
   };
 }
 
@@ -120,7 +124,8 @@ export function pullShape(call: Call, issue: Issue, whole = true): PullDocument 
   else syncPulls(repo);
   const files = whole && pull.headRepo !== null ? changedFiles(repo, pull.base, pull.headSha) : [];
   return {
-    ...issueShape(call, issue),
+    ...commonShape(call, issue),
+    url: `${call.apiUrl}/repos/${fullName(repo)}/pulls/${issue.number}`,
     draft: pull.draft,
     merged: pull.merged,
     merged_at: pull.merged ? issue.createdAt : null,
