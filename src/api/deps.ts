@@ -49,7 +49,13 @@ export interface ApiDeps {
   /** Kinds of work. Default: those that are built in. */
   workflows: Workflows;
   /** Compute backends of this deployment. Default: `local` without a known limit. */
-  computes: readonly { type: string; maxSessions: number | null }[];
+  computes: readonly {
+    type: string;
+    maxSessions: number | null;
+    maxDeadlineS?: number;
+    /** Left out = it has no instance types. */
+    instanceTypes?: readonly string[];
+  }[];
   /** Who a caller is. Default: API keys of the stores, and tokens of `oidc_issuer`. */
   authenticate: Authenticate;
   /** What /metrics shows. Default: what is in the stores and what this API answers. */
