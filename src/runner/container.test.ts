@@ -91,6 +91,18 @@ describe.runIf(isRoot)('an agent of another user', () => {
     expect(out.replaceAll('\t', ' ').split('\n')).toEqual(['NoNewPrivs: 1', 'CapEff: 0000000000000000']);
   });
 
+  it('hears what people say, and is heard', async () => {
+    const command =
+      'while ! grep -q hurry "$BGAGENT_NUDGE_FILE" 2>/dev/null; do sleep 0.05; done; echo x > x.txt; echo "as told" > "$BGAGENT_SUMMARY_FILE"; cat "$BGAGENT_PROMPT_FILE" > prompt.txt';
+    const task = await world.start({ command, agentUser: agentUser() });
+    task.platform.reply = {
+      cancel_requested: false,
+      nudges: [{ nudge_id: '01ARZ3NDEKTSV4RRFFQ69G5FAV', message: 'hurry' }],
+    };
+    const { outcome } = await task.ended;
+    expect(outcome).toMatchObject({ result: 'changes', summary: 'as told' });
+  });
+
   it('leaves no daemon, however well it hides', async () => {
     const mark = `sleep 9${Date.now() % 1_000_000}`;
     const command = `echo x > x.txt; (cd / && env -i setsid ${mark} >/dev/null 2>&1 &) ; sleep 0.1`;
