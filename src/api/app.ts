@@ -5,11 +5,13 @@ import { type ApiApp, createApp } from './env.ts';
 import { toErrorResponse } from './errors.ts';
 import { hostCheck } from './middleware/host-check.ts';
 import { requestId } from './middleware/request-id.ts';
+import { requestMetrics } from './middleware/request-metrics.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { documentRoute } from './routes/document.ts';
 import { eventRoutes } from './routes/events.ts';
 import { fleetRoutes } from './routes/fleet.ts';
 import { healthRoutes } from './routes/health.ts';
+import { metricsRoute } from './routes/metrics.ts';
 import { nudgeRoutes } from './routes/nudge.ts';
 import { replayRoutes } from './routes/replay.ts';
 import { repoRoutes } from './routes/repos.ts';
@@ -26,6 +28,7 @@ export function createApi(options: ApiOptions): ApiApp {
   const app = createApp();
 
   app.use(requestId(newId));
+  app.use(requestMetrics(deps.metrics));
   app.use(hostCheck([settings.host, ...settings.allowed_hosts]));
   app.use(
     methodNotAllowed({
@@ -50,6 +53,7 @@ export function createApi(options: ApiOptions): ApiApp {
   webhookRoutes(app, deps);
   fleetRoutes(app, deps);
   runnerRoutes(app, deps);
+  metricsRoute(app, deps);
   documentRoute(app);
 
   app.notFound((c) =>

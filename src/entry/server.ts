@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createApi } from '../api/app.ts';
+import { withDefaults } from '../api/deps.ts';
 import { createTaskTokens } from '../api/task-tokens.ts';
 import { createLocalCompute } from '../compute/local/local.ts';
 import type { ComputeEvents, ComputeStrategy } from '../compute/strategy.ts';
@@ -167,7 +168,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     };
 
     const newId = createIdSource(now);
-    const app = createApi({
+    const apiDeps = withDefaults({
       stores,
       blobs,
       secrets,
@@ -189,6 +190,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       computes: computes.map(({ type, capabilities }) => ({ type, ...capabilities })),
       closing: closing.signal,
     });
+    deps.onReconciled = apiDeps.metrics.reconciled;
+    const app = createApi(apiDeps);
     const server = await listen({ app, newId, log, host: settings.host, port: settings.port });
     closers.push(() => server.close());
     apiUrl = server.url;
