@@ -14,6 +14,7 @@ const PORTS: Readonly<Record<string, string>> = {
   'src/forge/forge.ts': 'forge',
   'src/forge/collaboration.ts': 'forge',
   'src/policy/screen.ts': 'screen',
+  'src/channels/channel.ts': 'channel',
   'src/runner/agents/agent.ts': 'agent',
   ...Object.fromEntries(
     sources

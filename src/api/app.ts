@@ -5,7 +5,10 @@ import { type ApiApp, createApp } from './env.ts';
 import { toErrorResponse } from './errors.ts';
 import { hostCheck } from './middleware/host-check.ts';
 import { requestId } from './middleware/request-id.ts';
+import { accountLinkRoutes } from './routes/account-links.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
+import { channelRoutes } from './routes/channels.ts';
+import { deliveryRoutes } from './routes/deliveries.ts';
 import { documentRoute } from './routes/document.ts';
 import { eventRoutes } from './routes/events.ts';
 import { fleetRoutes } from './routes/fleet.ts';
@@ -23,7 +26,7 @@ export function createApi(options: ApiOptions): ApiApp {
   const app = createApp();
 
   app.use(requestId(newId));
-  app.use(hostCheck([settings.host, ...settings.allowed_hosts]));
+  app.use(hostCheck([settings.host, ...settings.allowed_hosts, ...publicHost(settings.public_url)]));
   app.use(
     methodNotAllowed({
       app,
@@ -44,6 +47,9 @@ export function createApi(options: ApiOptions): ApiApp {
   apiKeyRoutes(app, deps);
   fleetRoutes(app, deps);
   runnerRoutes(app, deps);
+  channelRoutes(app, deps);
+  deliveryRoutes(app, deps);
+  accountLinkRoutes(app, deps);
   documentRoute(app);
 
   app.notFound((c) =>
@@ -52,3 +58,5 @@ export function createApi(options: ApiOptions): ApiApp {
   app.onError((error, c) => toErrorResponse(error, c, log));
   return app;
 }
+
+const publicHost = (url: string | null): string[] => (url === null ? [] : [new URL(url).hostname]);

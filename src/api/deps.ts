@@ -1,3 +1,4 @@
+import type { ChannelInbox } from '../channels/channel.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Screen } from '../policy/screen.ts';
 import type { BlobStore } from '../stores/blob-store.ts';
@@ -36,6 +37,8 @@ export interface ApiDeps {
   agents: readonly string[];
   /** Compute backends of this deployment. Default: `local` without a known limit. */
   computes: readonly { type: string; maxSessions: number | null }[];
+  /** Where the services of channels post what people do there. Default: none. */
+  inboxes: { slack?: ChannelInbox };
   /** Ends open event streams when it aborts, so that the server can close; readers resume elsewhere. */
   closing?: AbortSignal;
   /** How long a cancel waits for its proof. Default 5,000 ms. */
@@ -44,12 +47,13 @@ export interface ApiDeps {
   pingIntervalMs: number;
 }
 
-type Defaulted = 'agents' | 'computes' | 'cancelWaitMs' | 'pingIntervalMs';
+type Defaulted = 'inboxes' | 'agents' | 'computes' | 'cancelWaitMs' | 'pingIntervalMs';
 
 /** The same, where what has a default may be left out. */
 export type ApiOptions = Omit<ApiDeps, Defaulted> & Partial<Pick<ApiDeps, Defaulted>>;
 
 export const withDefaults = (options: ApiOptions): ApiDeps => ({
+  inboxes: {},
   agents: ['command'],
   computes: [{ type: 'local', maxSessions: null }],
   cancelWaitMs: 5_000,

@@ -19,15 +19,24 @@ export interface Submission {
   created: boolean;
 }
 
+/** Where a task was asked for. */
+export type Origin = Pick<Task, 'channel_source' | 'channel_metadata'>;
+
 export interface Submitter {
-  /** Accepts a task: checks it, writes it with its first event, starts its execution. */
+  /** Accepts a task: checks it, writes it with its first event, starts its execution. `origin` default: the API. */
   submit(
     principal: Principal,
     request: SubmitRequest,
     idempotencyKey: string | undefined,
+    origin?: Origin,
   ): Promise<Submission>;
   /** Submits the inputs of an ended task once more. */
-  resubmit(principal: Principal, taskId: string, idempotencyKey: string | undefined): Promise<Submission>;
+  resubmit(
+    principal: Principal,
+    taskId: string,
+    idempotencyKey: string | undefined,
+    origin?: Origin,
+  ): Promise<Submission>;
 }
 
 export function createSubmitter(deps: ApiDeps): Submitter {
@@ -49,10 +58,16 @@ export function createSubmitter(deps: ApiDeps): Submitter {
   }
 
   return {
-    submit: (principal, request, key) =>
-      once(principal, request, key, () => checkedTask(deps, principal, request)),
-    resubmit: (principal, taskId, key) =>
-      once(principal, { retry_of: taskId }, key, () => checkedRepeat(deps, principal, taskId)),
+    submit: (principal, request, key, origin) =>
+      once(principal, request, key, async () => ({
+        ...(await checkedTask(deps, principal, request)),
+        ...origin,
+      })),
+    resubmit: (principal, taskId, key, origin) =>
+      once(principal, { retry_of: taskId }, key, async () => ({
+        ...(await checkedRepeat(deps, principal, taskId)),
+        ...origin,
+      })),
   };
 }
 

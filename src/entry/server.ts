@@ -1,10 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { createTaskActions } from '../api/actions.ts';
 import { createApi } from '../api/app.ts';
+import type { ApiOptions } from '../api/deps.ts';
 import { createTaskTokens } from '../api/task-tokens.ts';
 import { createLocalCompute } from '../compute/local/local.ts';
 import type { ComputeStrategy } from '../compute/strategy.ts';
 import type { Settings } from '../config/settings.ts';
+import { startFanOut } from '../events/fan-out.ts';
 import { createRepoCredentials } from '../forge/git/credentials.ts';
 import { createGitForge } from '../forge/git/git-forge.ts';
 import type { OrchestratorDeps } from '../orchestrator/dependencies.ts';
@@ -22,6 +25,7 @@ import { createSqliteStores, storeMigrations } from '../stores/sqlite/stores.ts'
 import { BgAgentError, messageOf } from '../task/errors.ts';
 import { createIdSource } from '../task/ids.ts';
 import type { Log } from '../task/log.ts';
+import { createChannels } from './channels.ts';
 import { writePlatformFiles } from './client-key.ts';
 import { makeDataFolder } from './data-folder.ts';
 import { listen } from './listen.ts';
@@ -134,7 +138,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     };
 
     const newId = createIdSource(now);
-    const app = createApi({
+    const apiOptions: ApiOptions = {
       stores,
       blobs,
       settings,
@@ -151,7 +155,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       payloadFor: (task) => loadPayload(blobs, task, now()),
       computes: computes.map(({ type, capabilities }) => ({ type, maxSessions: capabilities.maxSessions })),
       closing: closing.signal,
-    });
+    };
+    const channelParts = { settings, secrets, stores, log, now };
+    const { channels, inboxes } = createChannels({ ...channelParts, actions: createTaskActions(apiOptions) });
+    const app = createApi({ ...apiOptions, inboxes });
     const server = await listen({ app, newId, log, host: settings.host, port: settings.port });
     closers.push(() => server.close());
     apiUrl = server.url;
@@ -161,6 +168,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     await local.attach();
     runtime.register(TASK_WORKFLOW, createTaskWorkflow(deps));
     await wakeAllUnderWay({ stores, waker, log });
+    const fanOut = await startFanOut({
+      ...{ stores, channels, log, now, owner: newId(), maxFailures: settings.delivery_attempts },
+    });
+    closers.push(() => fanOut.stop());
     const reconciler = startReconciler(deps);
     closers.push(() => reconciler.stop());
     return { apiUrl, apiKey, close: closeAll };
