@@ -55,7 +55,7 @@ function mail(title: string, task: Task, parts: readonly Part[]): Mail {
     ...fact('Task', task.task_id),
   ];
   return {
-    subject: `${headerText(title, 40)} – ${subjectOf(task)}`,
+    subject: `${headerText(title, 40)}: ${subjectOf(task)}`,
     text: `${all.map(asText).join('\n\n')}\n`,
     html: `<!doctype html>\n<div style="font-family:sans-serif;max-width:40em">\n${all.map(asHtml).join('\n')}\n</div>\n`,
   };

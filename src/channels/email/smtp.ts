@@ -5,15 +5,13 @@ import { MailError, type MailTransport } from './transport.ts';
 
 /** Longest silence of the mail server, in milliseconds. */
 const TIMEOUT_MS = 10_000;
-/** Connections kept open, and closed again after this silence by the server. */
-const CONNECTIONS = 2;
 
 /** Codes of nodemailer for what no retry changes: the mail or an address is refused. */
 const REFUSED: ReadonlySet<string> = new Set(['EENVELOPE', 'EMESSAGE', 'ECONTENT']);
 
 /**
  * A mail server by SMTP, `smtp://` (with STARTTLS where the server has it) or `smtps://`. User and password are the secrets
- * SMTP_USER and SMTP_PASSWORD. Loaded and connected at the first mail.
+ * SMTP_USER and SMTP_PASSWORD. Loaded at the first mail; a connection for each.
  */
 export function createSmtpTransport({
   url,
@@ -23,7 +21,7 @@ export function createSmtpTransport({
   url: string | null;
   secrets: Pick<SecretStore, 'get'>;
   timeoutMs?: number;
-}): MailTransport & { close(): Promise<void> } {
+}): MailTransport {
   let transporter: Promise<Transporter<SentMessageInfo>> | undefined;
 
   async function connect(): Promise<Transporter<SentMessageInfo>> {
@@ -41,7 +39,6 @@ export function createSmtpTransport({
         port: port === '' ? (secure ? 465 : 587) : Number(port),
         secure,
       },
-      ...{ pool: true, maxConnections: CONNECTIONS },
       ...{ connectionTimeout: timeoutMs, greetingTimeout: timeoutMs, socketTimeout: timeoutMs },
       ...(user !== undefined && pass !== undefined ? { auth: { user, pass } } : {}),
       // Nothing of a mail is read from files or fetched.
@@ -68,10 +65,6 @@ export function createSmtpTransport({
       } catch (error) {
         throw mailError(error);
       }
-    },
-    async close() {
-      const open = await transporter?.catch(() => undefined);
-      open?.close();
     },
   };
 }
