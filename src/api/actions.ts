@@ -50,7 +50,7 @@ export function createTaskActions(options: ApiOptions): TaskActions {
 }
 
 function allowed({ userId, scopes }: Actor, scope: ApiKeyScope): Principal {
-  const principal = { userId, scopes, keyId: '' };
+  const principal = { userId, scopes, keyId: null };
   if (!hasScope(principal, scope)) throw new BgAgentError('FORBIDDEN', `your key lacks the scope ${scope}`);
   return principal;
 }
