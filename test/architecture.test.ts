@@ -45,7 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The CLI's commands that act on this machine: they load the platform's parts, lazily. */
-const ACTS_HERE = ['src/cli/up.ts', 'src/cli/demo.ts', 'src/cli/doctor.ts'];
+const ACTS_HERE = ['src/cli/slack.ts', 'src/cli/up.ts', 'src/cli/demo.ts', 'src/cli/doctor.ts'];
 
 /** `compute/local`, `task`, …: the room, or the implementation in it, that a file belongs to. */
 function roomOf(path: string): string {

@@ -73,6 +73,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./api-key.ts'),
   },
   {
+    name: 'deliveries',
+    summary: 'see what channels were told, and try again what failed',
+    group: 'Administration',
+    load: () => import('./deliveries.ts'),
+  },
+  {
+    name: 'slack',
+    summary: 'connect a Slack workspace',
+    group: 'Administration',
+    load: () => import('./slack.ts'),
+  },
+  {
     name: 'configure',
     summary: 'write the settings of this machine',
     group: 'This machine',

@@ -41,7 +41,7 @@ export const RENDERERS = {
 } satisfies Record<string, Renderer>;
 
 /** The same for every mail of a task, so that they make one thread even where References are not looked at. */
-export const subjectOf = (task: Task): string =>
+const subjectOf = (task: Task): string =>
   headerText(`[bgagent] ${task.repo}: ${task.task_description ?? task.task_id}`, 150);
 
 function mail(title: string, task: Task, parts: readonly Part[]): Mail {

@@ -24,7 +24,7 @@ export interface CommandDeps {
   log: Log;
 }
 
-export const HELP = [
+const HELP = [
   '*What I can do*',
   '`@bgagent owner/repo[#issue] what to do` or `/bgagent submit owner/repo[#issue] what to do`: work on it',
   '`/bgagent status [task]`: your latest tasks, or one of them',

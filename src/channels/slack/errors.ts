@@ -64,7 +64,7 @@ export interface SlackFailure {
   retryAfterSeconds: number | undefined;
 }
 
-export function failureOf(error: unknown): SlackFailure {
+function failureOf(error: unknown): SlackFailure {
   const known = error as Partial<WebAPICallError>;
   if (known.code === 'slack_webapi_platform_error') {
     const code = known.data?.error ?? 'unknown_error';
