@@ -45,7 +45,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The CLI's commands that act on this machine: they load the platform's parts, lazily. */
-const ACTS_HERE = ['src/cli/slack.ts', 'src/cli/up.ts', 'src/cli/demo.ts', 'src/cli/doctor.ts'];
+const ACTS_HERE = [
+  'src/cli/up.ts',
+  'src/cli/demo.ts',
+  'src/cli/doctor.ts',
+  'src/cli/github.ts',
+  'src/cli/slack.ts',
+];
 
 /** `compute/local`, `task`, …: the room, or the implementation in it, that a file belongs to. */
 function roomOf(path: string): string {
@@ -173,7 +179,17 @@ describe('every port', () => {
 
 describe('docs', () => {
   /** Pages about something other than a folder of src. */
-  const TOPICS = ['README', 'concepts', 'errors', 'events', 'settings', 'security', 'figures', 'scaling'];
+  const TOPICS = [
+    'README',
+    'concepts',
+    'errors',
+    'event-types',
+    'settings',
+    'security',
+    'figures',
+    'scaling',
+    'github',
+  ];
 
   it('have a page for each folder of src, and no page of a folder that is gone', () => {
     const folders = new Set(sources.map(({ path }) => path.split('/')[1] ?? ''));
@@ -187,6 +203,7 @@ describe('docs', () => {
   it.each([
     ['compute', 'src/compute'],
     ['forge', 'src/forge'],
+    ['channels', 'src/channels'],
     ['agents', 'src/runner/agents'],
   ])('have a page in %s for each implementation in %s', (pagesFolder, room) => {
     const implementations = new Set(
