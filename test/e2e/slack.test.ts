@@ -95,6 +95,9 @@ it('a mention becomes a task, its thread changes, and Cancel ends the agent’s 
     slack.responses.find(({ text }) => /cancelled/.test(String(text))),
   );
 
-  const sent = await call<{ state: string; type: string }[]>(platform, 'GET', '/v1/deliveries?state=sent');
-  expect(sent.data.map(({ type }) => type)).toEqual(['task_cancelled', 'session_started', 'task_created']);
+  const sent = await until('the ledger', async () => {
+    const { data: rows } = await call<{ type: string }[]>(platform, 'GET', '/v1/deliveries?state=sent');
+    return rows.length === 3 ? rows.map(({ type }) => type) : undefined;
+  });
+  expect(sent).toEqual(['task_cancelled', 'session_started', 'task_created']);
 });

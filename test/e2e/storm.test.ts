@@ -9,7 +9,7 @@ import { runStorm, type StormResult } from './storm.ts';
  */
 const SEED = Number(process.env.BGAGENT_STORM_SEED ?? Date.now() % 1_000_000);
 const FULL = process.env.BGAGENT_STORM === 'full';
-const SIZE = FULL ? { tasks: 500, eventsPerTask: 20, kills: 20 } : { tasks: 30, eventsPerTask: 8, kills: 4 };
+const SIZE = FULL ? { tasks: 500, eventsPerTask: 20, kills: 20 } : { tasks: 20, eventsPerTask: 7, kills: 3 };
 
 let storm: StormResult;
 beforeAll(
