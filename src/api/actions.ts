@@ -4,14 +4,13 @@ import type { ApiKeyScope } from '../task/scopes.ts';
 import { visibleTask } from './access.ts';
 import { hasScope, type Principal } from './api-keys.ts';
 import { cancelTask } from './cancel.ts';
-import { type ApiOptions, withDefaults } from './deps.ts';
+import type { ApiDeps } from './deps.ts';
 import { invalid } from './env.ts';
 import { createTaskSchema } from './schemas/tasks.ts';
 import { createSubmitter } from './submit.ts';
 
 /** What people do through channels, by the same checks and code as requests of the API. */
-export function createTaskActions(options: ApiOptions): TaskActions {
-  const deps = withDefaults(options);
+export function createTaskActions(deps: ApiDeps): TaskActions {
   const submitter = createSubmitter(deps);
 
   return {

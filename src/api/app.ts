@@ -5,6 +5,7 @@ import { type ApiApp, createApp } from './env.ts';
 import { toErrorResponse } from './errors.ts';
 import { hostCheck } from './middleware/host-check.ts';
 import { requestId } from './middleware/request-id.ts';
+import { requestMetrics } from './middleware/request-metrics.ts';
 import { accountLinkRoutes } from './routes/account-links.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { channelRoutes } from './routes/channels.ts';
@@ -13,6 +14,7 @@ import { documentRoute } from './routes/document.ts';
 import { eventRoutes } from './routes/events.ts';
 import { fleetRoutes } from './routes/fleet.ts';
 import { healthRoutes } from './routes/health.ts';
+import { metricsRoute } from './routes/metrics.ts';
 import { nudgeRoutes } from './routes/nudge.ts';
 import { replayRoutes } from './routes/replay.ts';
 import { repoRoutes } from './routes/repos.ts';
@@ -29,6 +31,7 @@ export function createApi(options: ApiOptions): ApiApp {
   const app = createApp();
 
   app.use(requestId(newId));
+  app.use(requestMetrics(deps.metrics));
   app.use(hostCheck([settings.host, ...settings.allowed_hosts, ...publicHost(settings.public_url)]));
   app.use(
     methodNotAllowed({
@@ -53,6 +56,7 @@ export function createApi(options: ApiOptions): ApiApp {
   webhookRoutes(app, deps);
   fleetRoutes(app, deps);
   runnerRoutes(app, deps);
+  metricsRoute(app, deps);
   channelRoutes(app, deps);
   deliveryRoutes(app, deps);
   accountLinkRoutes(app, deps);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BgAgentError } from '../task/errors.ts';
 import { modelPriceSchema } from '../task/protocol.ts';
+import { awsSettings } from './aws-settings.ts';
 
 /** Every setting of a deployment, its unit and its default, each defined once. */
 export const settingsSchema = z.strictObject({
@@ -222,6 +223,7 @@ export const settingsSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Sessions of the local backend at once; null = twice the cores.'),
+  ...awsSettings,
   max_active_per_user: z
     .number()
     .int()
@@ -278,7 +280,7 @@ export const settingsSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe(
-      'Address under which people, and services such as Slack, reach the platform; null = no links to tasks.',
+      'Address under which people, services such as Slack, and sessions on other machines reach the platform; null = no links to tasks, and sessions use the address it listens on.',
     ),
   hydration_timeout_s: z
     .number()
