@@ -156,6 +156,40 @@ describe('what people do in Slack', () => {
   });
 });
 
+describe('notifications', () => {
+  it('of a task are kept, and lost by no retry', async () => {
+    const key = await platform.key('dora');
+    const notifications = { slack: { events: ['default', 'pr_created'] }, email: { enabled: false } };
+    const { body } = await request(platform, 'POST', '/v1/tasks', {
+      key,
+      body: { repo: REPO, task_description: 'x', notifications },
+    });
+    expect(body.data.notifications).toEqual(notifications);
+    await platform.end(body.data.task_id);
+    const again = await request(platform, 'POST', `/v1/tasks/${body.data.task_id}/retry`, { key });
+    expect(again.body.data.notifications).toEqual(notifications);
+  });
+
+  it.each([{ slack: 'off' }, { slack: { enabled: 'no' } }, { slack: { events: 'all' } }, 'none', [1]])(
+    'are refused when they are %j',
+    async (notifications) => {
+      const task = await request(platform, 'POST', '/v1/tasks', {
+        key: await platform.key('dora'),
+        body: { repo: REPO, task_description: 'x', notifications },
+      });
+      const repo = await request(platform, 'PUT', `/v1/repos/${encodeURIComponent(REPO)}`, {
+        key: await platform.key('root', ['admin']),
+        body: { notifications },
+      });
+      for (const answer of [task, repo])
+        expect([answer.status, answer.body.error.message]).toEqual([
+          400,
+          expect.stringContaining('notifications'),
+        ]);
+    },
+  );
+});
+
 describe('a code that links an account', () => {
   it('is shown once, kept as a hash, and carries the rights of its key', async () => {
     const key = await platform.key('carol', ['tasks:read']);
