@@ -31,6 +31,7 @@ export const COMMON_FAILURES = { 400: failure(400), 401: failure(401), 403: fail
 /** Those and the failures of a JSON body. */
 export const BODY_FAILURES = { ...COMMON_FAILURES, 413: failure(413), 415: failure(415) };
 
+export const TOO_LARGE = { 413: failure(413) };
 export const NOT_FOUND = { 404: failure(404) };
 export const CONFLICT = { 409: failure(409) };
 export const UNPROCESSABLE = { 422: failure(422) };

@@ -89,7 +89,8 @@ export function submitRoutes(app: ApiApp, deps: ApiDeps): void {
               sender,
               wanted,
             );
-      return answer(c, await submitter.submit(c.get('principal'), c.req.valid('json'), key, 'webhook'));
+      const origin = { channel_source: 'webhook', channel_metadata: null } as const;
+      return answer(c, await submitter.submit(c.get('principal'), c.req.valid('json'), key, origin));
     },
   );
 

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { taskEventSchema } from '../../task/events.ts';
+import { notificationsSchema } from '../../task/notifications.ts';
 import { TASK_STATUSES } from '../../task/status.ts';
 import { LIMITS, taskSchema } from '../../task/task.ts';
 import { line, pageQuery, strict, text, ulidSchema } from './envelope.ts';
@@ -21,9 +22,10 @@ export const createTaskSchema = strict({
   agent: line(100).nullish(),
   model_id: line(200).nullish(),
   trace: z.boolean().nullish(),
+  /** Which channels tell about it, and of what: `{slack: {enabled, events}}`. */
+  notifications: notificationsSchema.nullish(),
   /** Clients may send these empty; what they are for is not part of this version, so nothing else is taken for it silently. */
   attachments: z.array(z.unknown()).max(0, 'attachments are not part of this version').nullish(),
-  notifications: z.null('are set for the repository, in this version').optional(),
   initial_approvals: z.array(z.unknown()).max(0, 'approvals are not part of this version').nullish(),
   /** How long a person has to decide; nothing asks one in this version. */
   approval_timeout_s: z.number().int().min(30).max(3_600).nullish(),

@@ -80,6 +80,9 @@ describe('scopes', () => {
     ['GET', '/v1/repos/octo%2Fhello', 'tasks:read'],
     ['PUT', '/v1/repos/octo%2Fhello', 'admin'],
     ['DELETE', '/v1/repos/octo%2Fhello', 'admin'],
+    ['GET', '/v1/deliveries', 'admin'],
+    ['POST', `/v1/deliveries/${UNKNOWN_ID}.slack/replay`, 'admin'],
+    ['POST', '/v1/account-links', 'tasks:read'],
     ['POST', '/v1/api-keys', 'admin'],
     ['GET', '/v1/api-keys', 'tasks:read'],
     ['DELETE', `/v1/api-keys/${UNKNOWN_ID}`, 'tasks:read'],
@@ -125,6 +128,7 @@ describe('scopes', () => {
         `${method} ${path
           .replace(`tasks/${UNKNOWN_ID}`, 'tasks/{task_id}')
           .replace(`api-keys/${UNKNOWN_ID}`, 'api-keys/{key_id}')
+          .replace(`deliveries/${UNKNOWN_ID}.slack`, 'deliveries/{delivery_id}')
           .replace(`webhooks/${UNKNOWN_ID}`, 'webhooks/{webhook_id}')
           .replace('octo%2Fhello', '{repo}')} ${scope}`,
     );
