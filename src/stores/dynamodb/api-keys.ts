@@ -1,0 +1,13 @@
+import { BgAgentError } from '../../task/errors.ts';
+import { type ApiKeyStore, apiKeyRecordSchema } from '../api-key-store.ts';
+import { createOwnedRecords } from './owned-records.ts';
+import type { StoreParts } from './parts.ts';
+
+export const createApiKeyStore = ({ dynamo }: Pick<StoreParts, 'dynamo'>): ApiKeyStore =>
+  createOwnedRecords({
+    dynamo,
+    kind: 'api-keys',
+    schema: apiKeyRecordSchema,
+    idOf: ({ key_id }) => key_id,
+    notFound: (id) => new BgAgentError('API_KEY_NOT_FOUND', `no API key ${id}`),
+  });

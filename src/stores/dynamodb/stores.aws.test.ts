@@ -1,0 +1,56 @@
+import { DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { clientConfig, describeOn, dynamoDbLocal, moto, uniqueName } from '../../../test/aws/harness.ts';
+import type { Skip } from '../../../test/contracts/skips.ts';
+import { createClock, type StoresHarness, storesContract } from '../../../test/contracts/stores.contract.ts';
+import { createTables } from './create-tables.ts';
+import { userKey } from './places.ts';
+import { createDynamoStores } from './stores.ts';
+import { tableNames } from './tables.ts';
+import { texts } from './values.ts';
+
+const skip: Skip[] = [
+  {
+    reason:
+      'events in DynamoDB have an order within their task only; the feed is the stream of the events table',
+    tests: ['feeds all tasks’ events in order, and a cursor misses none while many write'],
+  },
+];
+
+for (const emulator of [moto, dynamoDbLocal])
+  describeOn(emulator, 'stores in DynamoDB', () =>
+    storesContract({
+      name: 'dynamodb',
+      skip,
+      create: async (): Promise<StoresHarness> => {
+        const client = new DynamoDBClient(clientConfig(emulator));
+        const names = tableNames(uniqueName('stores'));
+        await createTables(client, names);
+        const clock = createClock();
+        // DynamoDB Local is of the time when a transaction had ten items at most.
+        const open = () =>
+          createDynamoStores({ client, tableNames: names, now: clock.now, maxTransactionItems: 10 });
+        const harness: StoresHarness = {
+          stores: open(),
+          clock,
+          async reopen() {
+            harness.stores = open();
+            return harness.stores;
+          },
+          async plantSlot(userId, taskId) {
+            await client.send(
+              new UpdateItemCommand({
+                TableName: names.state,
+                Key: userKey(userId),
+                UpdateExpression: 'ADD held :ids',
+                ExpressionAttributeValues: { ':ids': texts(taskId) },
+              }),
+            );
+          },
+          async close() {
+            client.destroy();
+          },
+        };
+        return harness;
+      },
+    }),
+  );
