@@ -18,9 +18,9 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { awsFailure, nameOf } from '../../aws/failure.ts';
 import { BgAgentError } from '../../task/errors.ts';
-import { createExpression, type Expression } from './expression.ts';
-import { TABLES, type TableDefinition, type TableKey, type TableNames } from './tables.ts';
-import { type Item, text } from './values.ts';
+import { type Query, toQuery } from './query.ts';
+import { TABLES, type TableKey, type TableNames } from './tables.ts';
+import type { Item } from './values.ts';
 
 /** A condition did not hold, so nothing was written. */
 export class ConditionFailed extends Error {
@@ -44,17 +44,6 @@ export interface DynamoOptions {
   sleep?: (ms: number) => Promise<void>;
   /** Writes in one transaction. Default: 100, what the service takes. */
   maxTransactionItems?: number;
-}
-
-export interface Query {
-  table: TableKey;
-  index?: string;
-  partition: string;
-  /** Of the sort key; none = all. */
-  range?: { after: string } | { before: string } | { prefix: string };
-  descending?: boolean;
-  /** Items at most; none = all. */
-  limit?: number;
 }
 
 type Of<T> = Omit<T, 'TableName' | 'Key'>;
@@ -272,30 +261,3 @@ const WITH_ITEM = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const;
 const isPassing = (error: unknown): boolean =>
   error instanceof TransactionCanceledException &&
   (error.CancellationReasons ?? []).every(({ Code = 'None' }) => Code === 'None' || PASSING.includes(Code));
-
-function toQuery({ table, index, partition, range, descending = false }: Query): Partial<QueryCommandInput> {
-  const definition: TableDefinition = TABLES[table];
-  const keys = index === undefined ? definition : definition.indexes?.find(({ name }) => name === index);
-  if (!keys) throw new RangeError(`table ${table} has no index ${index}`);
-  const expression = createExpression();
-  const conditions = [`${expression.name(keys.partition)} = ${expression.value(text(partition))}`];
-  if (range) conditions.push(...rangeCondition(range, keys.sort ?? '', expression));
-  return {
-    ...(index !== undefined && { IndexName: index }),
-    ...(index === undefined && { ConsistentRead: true }),
-    KeyConditionExpression: conditions.join(' AND '),
-    ...expression.parts(),
-    ScanIndexForward: !descending,
-  };
-}
-
-/** DynamoDB takes one condition on the sort key. An empty text is no key: everything comes after it, and begins with it. */
-function rangeCondition(
-  range: NonNullable<Query['range']>,
-  sort: string,
-  { name, value }: Expression,
-): string[] {
-  if ('before' in range) return [`${name(sort)} < ${value(text(range.before))}`];
-  if ('after' in range) return range.after === '' ? [] : [`${name(sort)} > ${value(text(range.after))}`];
-  return range.prefix === '' ? [] : [`begins_with(${name(sort)}, ${value(text(range.prefix))})`];
-}

@@ -13,7 +13,7 @@ const MIN_NUMBER = 1e-130;
  * else, and what DynamoDB can't hold plainly (an empty or ill-formed text), is a map with the one entry `json`. A field is
  * replaced whole, so nothing needs to reach into one.
  */
-export function toValue(value: unknown): AttributeValue {
+function toValue(value: unknown): AttributeValue {
   if (value === null) return { NULL: true };
   if (typeof value === 'boolean') return { BOOL: value };
   if (typeof value === 'string' && value !== '' && value.isWellFormed()) return { S: value };
@@ -26,7 +26,7 @@ const isPlain = (value: number): boolean =>
   (value === 0 || (Math.abs(value) >= MIN_NUMBER && Math.abs(value) <= MAX_NUMBER && !Object.is(value, -0)));
 
 /** The value in an attribute; a set of texts is an array. */
-export function fromValue(attribute: AttributeValue): unknown {
+function fromValue(attribute: AttributeValue): unknown {
   if (attribute.NULL) return null;
   if (attribute.BOOL !== undefined) return attribute.BOOL;
   if (attribute.S !== undefined) return attribute.S;
