@@ -14,7 +14,6 @@ import { startReconciler } from '../orchestrator/reconcilers/reconciler.ts';
 import { wakeAllUnderWay, wakeWaitingForRoom } from '../orchestrator/wake-up-calls.ts';
 import { createWaker } from '../orchestrator/waker.ts';
 import { createTaskWorkflow, TASK_WORKFLOW } from '../orchestrator/workflow.ts';
-import { createRulesScreen } from '../policy/rules-screen.ts';
 import { createSqliteRuntime, runtimeMigrations } from '../runtime/sqlite/runtime.ts';
 import { openDatabase } from '../sqlite/open.ts';
 import { createFileBlobs } from '../stores/files/blobs.ts';
@@ -29,6 +28,7 @@ import { listen } from './listen.ts';
 import { modelAccess } from './model-access.ts';
 import { createRepoResolver } from './repo-references.ts';
 import { runnerCommand } from './runner-command.ts';
+import { createScreen } from './screen.ts';
 import { taskTokenSecret } from './task-token-secret.ts';
 
 export interface PlatformOptions {
@@ -142,7 +142,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       newId,
       log,
       taskTokens,
-      screen: createRulesScreen(),
+      screen: createScreen(settings),
       driver: { start: (task) => startAttempt(deps, task), wake: (taskId) => waker.wake(taskId) },
       resolveRepo: createRepoResolver(dataDir),
       forgeCredentials: (repo) => forge.credentials(repo),

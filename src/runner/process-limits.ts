@@ -65,4 +65,9 @@ export const givingWay = (launch: Launch): Launch => ({
   args: ['-c', GIVE_WAY, 'sh', launch.file, ...launch.args],
 });
 
-const GIVE_WAY = `{ echo 1000 > /proc/self/oom_score_adj; } 2>/dev/null; exec nice -n ${NICENESS} "$@"`;
+/** Where one of the two can't be had, the agent keeps the rank of everybody. */
+const GIVE_WAY = [
+  '{ echo 1000 > /proc/self/oom_score_adj; } 2>/dev/null',
+  `command -v nice >/dev/null && exec nice -n ${NICENESS} "$@"`,
+  'exec "$@"',
+].join('\n');

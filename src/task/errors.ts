@@ -265,6 +265,37 @@ export const ERRORS = {
     remedy: 'Check the URL or path, the network and the credentials.',
     retryable: true,
   },
+  GITHUB_UNREACHABLE: {
+    category: 'repository',
+    title: 'GitHub can not be reached',
+    remedy: 'Check the network, the address of the GitHub server and https://www.githubstatus.com.',
+    retryable: true,
+  },
+  REPO_NOT_FOUND_OR_NO_ACCESS: {
+    category: 'repository',
+    title: 'No such repository, or no access to it',
+    remedy:
+      'Check owner and name; install the GitHub App on the repository, or give a token that may read it (`bgagent github setup` says what is missing).',
+    retryable: false,
+  },
+  INSUFFICIENT_GITHUB_REPO_PERMISSIONS: {
+    category: 'repository',
+    title: 'The token may not do what the task needs',
+    remedy: 'Give the App or token the permission that the message names; `bgagent github setup` checks it.',
+    retryable: false,
+  },
+  ISSUE_NOT_FOUND: {
+    category: 'repository',
+    title: 'No such issue',
+    remedy: 'Check the number; a deleted or moved issue can not be read.',
+    retryable: false,
+  },
+  PR_NOT_FOUND_OR_CLOSED: {
+    category: 'repository',
+    title: 'No such pull request, or it is closed',
+    remedy: 'Check the number; reopen the pull request, or start a new task.',
+    retryable: false,
+  },
   REPO_EMPTY: {
     category: 'repository',
     title: 'The repository has no commits',

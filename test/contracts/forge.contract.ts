@@ -34,6 +34,7 @@ export function forgeContract(name: string, create: () => Promise<ForgeHarness>)
         url: expect.any(String),
         baseBranch: defaultBranch,
         baseSha: head,
+        pullRequest: null,
       });
     });
 
@@ -55,6 +56,7 @@ export function forgeContract(name: string, create: () => Promise<ForgeHarness>)
       const repo = await harness.readOnlyRepo();
       if (repo === null) return skip('a repository that the user may not write can not be made here');
       await expect(harness.forge.preflight(repo)).rejects.toMatchObject({ code: 'PUSH_REJECTED' });
+      expect(await harness.forge.preflight(repo, { push: false })).toMatchObject({ pullRequest: null });
     });
 
     it('knows the head of a branch, and that a branch is not there', async () => {

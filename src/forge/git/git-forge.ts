@@ -93,14 +93,24 @@ export function createGitForge({
   return {
     type: 'git',
 
-    async preflight(repo) {
+    collaboration: null,
+
+    async preflight(repo, { push: needsPush = true, prNumber = null } = {}) {
       const remote = gitRemote(repo);
+      if (prNumber !== null)
+        throw new BgAgentError(
+          'PR_NOT_FOUND_OR_CLOSED',
+          `${repo} is served as a plain git remote, which has no pull requests`,
+        );
       await checkVersion();
-      const [start, push] = await Promise.allSettled([startOf(remote), checkPushRight(remote)]);
+      const [start, push] = await Promise.allSettled([
+        startOf(remote),
+        needsPush ? checkPushRight(remote) : undefined,
+      ]);
       // Not being there is the better reason of the two.
       if (start.status === 'rejected') throw start.reason;
       if (push.status === 'rejected') throw push.reason;
-      return { url: remote.repo, ...start.value };
+      return { url: remote.repo, ...start.value, pullRequest: null };
     },
 
     async branchHead(repo, branch) {
