@@ -1,7 +1,7 @@
 import { ACTIVE_STATUSES, isTerminal } from '../../task/status.ts';
 import { taskMoved } from '../moves.ts';
 import type { TaskStore } from '../task-store.ts';
-import { ConditionFailed } from './dynamo.ts';
+import { succeeds } from './dynamo.ts';
 import { createExpression } from './expression.ts';
 import type { StoreParts } from './parts.ts';
 import { capacityOf, orderPartition, queuePartition, slotsKey, userKey, usersPartition } from './places.ts';
@@ -81,17 +81,13 @@ export function createAdmission(parts: StoreParts): Admission {
       const { held, system } = await readShards();
       if (!(held.get(userId) ?? []).includes(taskId)) return false;
       const shard = system.findIndex((taskIds) => taskIds.includes(taskId));
-      try {
-        await dynamo.transact([
+      return succeeds(
+        dynamo.transact([
           stillNotLive(taskId, stored),
           dropWrite(userKey(userId), taskId),
           ...(shard < 0 ? [] : [dropWrite(slotsKey(shard), taskId)]),
-        ]);
-        return true;
-      } catch (error) {
-        if (!(error instanceof ConditionFailed)) throw error;
-        return false;
-      }
+        ]),
+      );
     },
 
     async queuePosition(taskId) {

@@ -48,6 +48,17 @@ export interface DynamoOptions {
 
 type Of<T> = Omit<T, 'TableName' | 'Key'>;
 
+/** Whether the condition of a write held. */
+export async function succeeds(write: Promise<unknown>): Promise<boolean> {
+  try {
+    await write;
+    return true;
+  } catch (error) {
+    if (error instanceof ConditionFailed) return false;
+    throw error;
+  }
+}
+
 /** DynamoDB as the stores use it: strongly consistent reads, conflicts tried again, errors of the catalogue. */
 export interface Dynamo {
   names: TableNames;

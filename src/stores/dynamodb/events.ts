@@ -55,6 +55,7 @@ export function createEventStore(parts: StoreParts): EventStore {
     },
 
     subscribe: readers.subscribe,
+    subscribeAll: readers.subscribeAll,
 
     async feed() {
       throw new BgAgentError(

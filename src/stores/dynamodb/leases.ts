@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Lease, LeaseStore } from '../lease-store.ts';
-import { ConditionFailed, type Dynamo } from './dynamo.ts';
+import { ConditionFailed, type Dynamo, succeeds } from './dynamo.ts';
 import { createExpression, type Expression } from './expression.ts';
 import type { StoreParts } from './parts.ts';
 import { shardOf, shardsOf } from './shards.ts';
@@ -121,14 +121,3 @@ const shardOfName = (name: string): string => String(shardOf('leases', name));
 
 const isOf = (owner: string, epoch: number, { name, value }: Expression): string =>
   `${name('owner')} = ${value(text(owner))} AND ${name('epoch')} = ${value(number(epoch))}`;
-
-/** Whether the write's condition held. */
-async function succeeds(write: Promise<unknown>): Promise<boolean> {
-  try {
-    await write;
-    return true;
-  } catch (error) {
-    if (error instanceof ConditionFailed) return false;
-    throw error;
-  }
-}

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { BgAgentError } from '../../task/errors.ts';
 import type { Page } from '../../task/page.ts';
 import { pagePosition, pageToken, toPage } from '../page-token.ts';
-import { ConditionFailed, type Dynamo } from './dynamo.ts';
+import { type Dynamo, succeeds } from './dynamo.ts';
 import { createExpression } from './expression.ts';
 import { stateKey } from './parts.ts';
 import { fromItem, text, textOf, toItem } from './values.ts';
@@ -113,12 +113,7 @@ export function createOwnedRecords<T extends Owned>({
     const UpdateExpression = `SET ${name(field)} = ${value(text(at))}`;
     const unset = when === 'always' ? '' : ` AND attribute_type(${name(field)}, ${value(text('NULL'))})`;
     const ConditionExpression = `attribute_exists(pk)${unset}`;
-    try {
-      await dynamo.update('state', recordKey(id), { UpdateExpression, ConditionExpression, ...parts() });
-      return true;
-    } catch (error) {
-      if (error instanceof ConditionFailed) return false;
-      throw error;
-    }
+    const change = { UpdateExpression, ConditionExpression, ...parts() };
+    return succeeds(dynamo.update('state', recordKey(id), change));
   }
 }

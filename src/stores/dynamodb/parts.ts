@@ -26,3 +26,10 @@ export const expiryOfPart = ({ now, retentionMs }: Pick<StoreParts, 'now' | 'ret
 
 /** A key of the table `state`. An item alone in its partition has the sort key `-`. */
 export const stateKey = (pk: string, sk = '-'): Item => ({ pk: text(pk), sk: text(sk) });
+
+/** Marks an item as a task's, to be found when the task goes. */
+export const ofTask = (taskId: string, member: string): Item => ({
+  _group: text(taskGroup(taskId)),
+  _member: text(member),
+});
+export const taskGroup = (taskId: string): string => `task#${taskId}`;

@@ -9,7 +9,7 @@ export interface Query {
   index?: string;
   partition: string;
   /** Of the sort key; none = all. */
-  range?: { after: string } | { before: string } | { prefix: string };
+  range?: { after: string } | { before: string } | { prefix: string } | { equal: string };
   descending?: boolean;
   /** Items at most; none = all. */
   limit?: number;
@@ -44,6 +44,7 @@ function rangeCondition(
   sort: string,
   { name, value }: Expression,
 ): string[] {
+  if ('equal' in range) return [`${name(sort)} = ${value(text(range.equal))}`];
   if ('before' in range) return [`${name(sort)} < ${value(text(range.before))}`];
   if ('after' in range) return range.after === '' ? [] : [`${name(sort)} > ${value(text(range.after))}`];
   return range.prefix === '' ? [] : [`begins_with(${name(sort)}, ${value(text(range.prefix))})`];

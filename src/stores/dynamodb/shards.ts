@@ -8,6 +8,8 @@ export const SHARDS = {
   slots: 16,
   /** Of the order of the queue. */
   queue: 4,
+  /** Of every state of deliveries. */
+  deliveries: 4,
   /** Of the names of leases. */
   leases: 4,
 } as const;

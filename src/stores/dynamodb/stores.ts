@@ -1,10 +1,13 @@
 import type { Stores } from '../stores.ts';
+import { createAccountLinkStore } from './account-links.ts';
 import { createAdmission } from './admission.ts';
 import { createApiKeyStore } from './api-keys.ts';
+import { createDeliveryStore } from './deliveries.ts';
 import { createDynamo, type DynamoOptions } from './dynamo.ts';
 import { createEventReaders } from './event-readers.ts';
 import { createEventStore } from './events.ts';
 import { createLeaseStore } from './leases.ts';
+import { createMessageStore } from './messages.ts';
 import { createOutcomeStore } from './outcomes.ts';
 import type { StoreParts } from './parts.ts';
 import { createRepoStore } from './repos.ts';
@@ -49,5 +52,8 @@ export function createDynamoStores({ now, retentionDays = 90, ...options }: Dyna
     leases: createLeaseStore(parts),
     repos: createRepoStore(parts),
     apiKeys: createApiKeyStore(parts),
+    deliveries: createDeliveryStore(parts),
+    messages: createMessageStore(parts),
+    accountLinks: createAccountLinkStore(parts),
   };
 }

@@ -2,7 +2,7 @@ import type { TaskStore } from '../task-store.ts';
 import type { Dynamo } from './dynamo.ts';
 import { removeExpiredLeases } from './leases.ts';
 import { outcomePartition } from './outcomes.ts';
-import { stateKey } from './parts.ts';
+import { stateKey, taskGroup } from './parts.ts';
 import { endedTasks } from './task-lists.ts';
 import { type StoredTask, taskKey } from './task-records.ts';
 import { idempotencyItemKey } from './tasks.ts';
@@ -32,6 +32,7 @@ async function removeTask(dynamo: Dynamo, { task, idempotencyKey }: StoredTask):
   );
   await dynamo.removeMany('state', [
     ...(await partsIn(dynamo, outcomesOf(taskId, task.attempt))),
+    ...keysOf(await dynamo.query({ table: 'state', index: 'by_group', partition: taskGroup(taskId) })),
     wakeupKey(taskId),
     ...(idempotencyKey === null ? [] : [idempotencyItemKey(userId, idempotencyKey)]),
   ]);
@@ -43,5 +44,8 @@ const outcomesOf = (taskId: string, attempts: number): string[] =>
 
 async function partsIn(dynamo: Dynamo, partitions: readonly string[]): Promise<Item[]> {
   const items = await Promise.all(partitions.map((partition) => dynamo.query({ table: 'state', partition })));
-  return items.flat().map((item) => stateKey(textOf(item, 'pk') ?? '', textOf(item, 'sk') ?? ''));
+  return keysOf(items.flat());
 }
+
+const keysOf = (items: readonly Item[]): Item[] =>
+  items.map((item) => stateKey(textOf(item, 'pk') ?? '', textOf(item, 'sk') ?? ''));

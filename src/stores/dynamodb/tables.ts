@@ -32,8 +32,18 @@ export const TABLES = {
     partition: 'name',
     indexes: [{ name: 'by_name', partition: '_shard', sort: 'name' }],
   },
-  /** Everything else: slots, queue, idempotency keys, outcomes, wake-ups, repositories, keys, … */
-  state: { partition: 'pk', sort: 'sk' },
+  /** Everything else: slots, queue, idempotency keys, outcomes, wake-ups, repositories, keys, deliveries, machines, … */
+  state: {
+    partition: 'pk',
+    sort: 'sk',
+    // Each holds only the items that have its keys.
+    indexes: [
+      { name: 'by_group', partition: '_group', sort: '_member' },
+      { name: 'by_state', partition: '_state', sort: '_member' },
+      { name: 'by_pool', partition: '_pool', sort: 'phase' },
+      { name: 'due', partition: '_channel', sort: '_due' },
+    ],
+  },
 } as const satisfies Record<string, TableDefinition>;
 
 export type TableKey = keyof typeof TABLES;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { BgAgentError } from '../../task/errors.ts';
 import { checkTerminalEvents } from '../moves.ts';
 import type { TaskStore } from '../task-store.ts';
-import { ConditionFailed } from './dynamo.ts';
+import { ConditionFailed, succeeds } from './dynamo.ts';
 import { createExpression } from './expression.ts';
 import { expiryOfPart, type StoreParts, stateKey } from './parts.ts';
 import { readTask, type StoredTask, toTaskItem } from './task-records.ts';
@@ -94,11 +94,9 @@ export function createTaskRecords(parts: StoreParts): TaskRecords {
   async function dropKey(userId: string, key: string, taskId: string): Promise<void> {
     const { name, value, parts: places } = createExpression();
     const ConditionExpression = `${name('task_id')} = ${value(text(taskId))}`;
-    try {
-      await dynamo.remove('state', idempotencyItemKey(userId, key), { ConditionExpression, ...places() });
-    } catch (error) {
-      // Somebody else's by now: then it stays.
-      if (!(error instanceof ConditionFailed)) throw error;
-    }
+    // Somebody else's by now: then it stays.
+    await succeeds(
+      dynamo.remove('state', idempotencyItemKey(userId, key), { ConditionExpression, ...places() }),
+    );
   }
 }
