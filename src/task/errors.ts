@@ -125,6 +125,24 @@ export const ERRORS = {
     remedy: 'Nothing to do.',
     retryable: false,
   },
+  WEBHOOK_NOT_FOUND: {
+    category: 'input',
+    title: 'No such webhook',
+    remedy: 'List the webhooks with `bgagent webhook list`.',
+    retryable: false,
+  },
+  WEBHOOK_ALREADY_REVOKED: {
+    category: 'conflict',
+    title: 'The webhook is revoked already',
+    remedy: 'Nothing to do.',
+    retryable: false,
+  },
+  WEBHOOK_DELIVERY_REPLAYED: {
+    category: 'conflict',
+    title: 'The delivery was taken before',
+    remedy: 'Sign a new delivery; with X-Webhook-Timestamp, each one is another.',
+    retryable: false,
+  },
   DELIVERY_NOT_FOUND: {
     category: 'input',
     title: 'No such delivery',
@@ -302,6 +320,32 @@ export const ERRORS = {
     remedy: 'Check the network, the address of the GitHub server and https://www.githubstatus.com.',
     retryable: true,
   },
+  GITHUB_NOT_CONFIGURED: {
+    category: 'auth',
+    title: 'GitHub is not set up',
+    remedy: 'Run `bgagent github setup`, or give the repository a token_secret.',
+    retryable: false,
+  },
+  GITHUB_CREDENTIALS_REFUSED: {
+    category: 'auth',
+    title: 'GitHub refuses the credentials',
+    remedy:
+      'The token was revoked or has expired, or the App and its key do not fit: run `bgagent github setup` again.',
+    retryable: false,
+  },
+  GITHUB_RATE_LIMITED: {
+    category: 'limit',
+    title: 'GitHub asks to wait',
+    remedy:
+      'Nothing to do: it goes on by itself after the wait; with a GitHub App the limit is higher than with a token.',
+    retryable: true,
+  },
+  GITHUB_REFUSED: {
+    category: 'repository',
+    title: 'GitHub refused the request',
+    remedy: 'See what GitHub says in the message.',
+    retryable: false,
+  },
   REPO_NOT_FOUND_OR_NO_ACCESS: {
     category: 'repository',
     title: 'No such repository, or no access to it',
@@ -327,6 +371,43 @@ export const ERRORS = {
     remedy: 'Check the number; reopen the pull request, or start a new task.',
     retryable: false,
   },
+  CONTENT_BLOCKED: {
+    category: 'input',
+    title: 'The issue or pull request was blocked by content policy',
+    remedy: 'Look at the text that the message names; take out what speaks to the agent against its orders.',
+    retryable: false,
+  },
+  SCREENING_UNAVAILABLE: {
+    category: 'platform',
+    title: 'What others wrote could not be screened',
+    remedy: 'Retry when the screen answers again; nothing unscreened reaches an agent.',
+    retryable: true,
+  },
+  PR_HEAD_MOVED: {
+    category: 'repository',
+    title: 'The branch of the pull request moved meanwhile',
+    remedy:
+      'The work is on the branch that the task names: merge it by hand, or submit the task again on what the branch is now.',
+    retryable: true,
+  },
+  REVIEW_MISSING: {
+    category: 'agent',
+    title: 'The agent left no review',
+    remedy: 'See the log of the task for what it did instead; retry, or name what to look at in the task.',
+    retryable: true,
+  },
+  PR_FROM_FORK: {
+    category: 'repository',
+    title: 'The branch of the pull request is in a fork',
+    remedy: 'Push the branch to the repository itself, or ask for a review instead of changes.',
+    retryable: false,
+  },
+  REPO_ARCHIVED: {
+    category: 'repository',
+    title: 'The repository is archived',
+    remedy: 'Unarchive it in its settings, or use another repository.',
+    retryable: false,
+  },
   REPO_EMPTY: {
     category: 'repository',
     title: 'The repository has no commits',
@@ -349,6 +430,13 @@ export const ERRORS = {
     category: 'repository',
     title: 'The push was refused',
     remedy: 'Check the push right and the branch protection of the repository.',
+    retryable: false,
+  },
+  WORKFLOW_FILES_REFUSED: {
+    category: 'repository',
+    title: 'Files in .github/workflows may not be changed',
+    remedy:
+      'Leave these files out of the task, or allow it: the setting github_workflow_files with the permission Workflows of the App, or the scope `workflow` of the token.',
     retryable: false,
   },
   OUTCOME_NOT_VERIFIED: {
@@ -404,6 +492,19 @@ export const ERRORS = {
     title: 'The platform has no credentials for the model',
     remedy: 'Set the variable that the message names where the platform runs, and start it again.',
     retryable: false,
+  },
+  MODEL_ROLE_REFUSED: {
+    category: 'auth',
+    title: 'AWS does not give the role for the model',
+    remedy:
+      'Allow `sts:AssumeRole` on the role of `bedrock_role_arn` to the platform’s AWS user, and name that user in the role’s trust policy.',
+    retryable: false,
+  },
+  MODEL_ROLE_UNAVAILABLE: {
+    category: 'auth',
+    title: 'AWS could not be asked for the role for the model',
+    remedy: 'Check that the platform reaches AWS STS in `bedrock_region`, then submit the task again.',
+    retryable: true,
   },
   MODEL_NOT_PRICED: {
     category: 'input',

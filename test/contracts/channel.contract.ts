@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect } from 'vitest';
 import type { Channel, ChannelMessage } from '../../src/channels/channel.ts';
-import { type EventType, EVENTS } from '../../src/task/events.ts';
+import { EVENTS, type EventType } from '../../src/task/events.ts';
 import { createIdSource } from '../../src/task/ids.ts';
 import type { Task } from '../../src/task/task.ts';
 import { metadataOf } from '../fixtures/channel-events.ts';

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { checkBranchName } from '../../task/check-branch.ts';
 import { BgAgentError } from '../../task/errors.ts';
 import type { Forge } from '../forge.ts';
-import { checkBranchName } from './branch.ts';
 import { createGit, type GitCredentials, type GitRun, gitFailure } from './git.ts';
 import { parseRemote, type Remote } from './remote.ts';
 
@@ -110,7 +110,7 @@ export function createGitForge({
       // Not being there is the better reason of the two.
       if (start.status === 'rejected') throw start.reason;
       if (push.status === 'rejected') throw push.reason;
-      return { url: remote.repo, ...start.value, pullRequest: null };
+      return { url: remote.repo, ...start.value, pullRequest: null, warnings: [] };
     },
 
     async branchHead(repo, branch) {

@@ -27,7 +27,10 @@ interface Occupancy {
   used: number;
 }
 
-type Admission = Pick<TaskStore, 'admit' | 'admissible' | 'slots' | 'releaseStaleSlot' | 'queuePosition'>;
+type Admission = Pick<
+  TaskStore,
+  'admit' | 'admissible' | 'slots' | 'releaseStaleSlot' | 'queuePosition' | 'ownQueuePosition'
+>;
 
 export function createAdmission(parts: StoreParts): Admission {
   const { dynamo, now } = parts;
@@ -99,6 +102,13 @@ export function createAdmission(parts: StoreParts): Admission {
         ),
       );
       return counts.reduce((sum, count) => sum + count, 0);
+    },
+
+    async ownQueuePosition(taskId) {
+      const stored = await readTask(dynamo, taskId);
+      if (!stored || stored.queueKey === null) return null;
+      const partition = queuePartition(stored.task.user_id);
+      return dynamo.count({ table: 'state', partition, range: { before: stored.queueKey } });
     },
   };
 

@@ -27,6 +27,7 @@ export interface OwnedRecords<T extends Owned> {
   }): Promise<Page<T>>;
   revoke(id: string, at: string): Promise<boolean>;
   touch(id: string, at: string): Promise<void>;
+  remove(record: T): Promise<void>;
 }
 
 /**
@@ -99,6 +100,12 @@ export function createOwnedRecords<T extends Owned>({
       const last = record?.last_used_at;
       if (!record || (last && Date.parse(at) - Date.parse(last) < TOUCH_MS)) return;
       await writeField(id, 'last_used_at', at, 'always');
+    },
+
+    async remove(record) {
+      const id = idOf(record);
+      const lists = [undefined, record.user_id].map((userId) => stateKey(listOf(userId), id));
+      await dynamo.removeMany('state', [recordKey(id), ...lists]);
     },
   };
 

@@ -8,6 +8,7 @@ import { createEventReaders } from './event-readers.ts';
 import { createEventStore } from './events.ts';
 import { createLeaseStore } from './leases.ts';
 import { createMessageStore } from './messages.ts';
+import { createNudgeStore } from './nudges.ts';
 import { createOutcomeStore } from './outcomes.ts';
 import type { StoreParts } from './parts.ts';
 import { createRepoStore } from './repos.ts';
@@ -16,6 +17,7 @@ import { createTaskLists } from './task-lists.ts';
 import { createTaskMoves } from './task-moves.ts';
 import { createTaskRecords } from './tasks.ts';
 import { createWakeupStore } from './wakeups.ts';
+import { createWebhookStore } from './webhooks.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -52,6 +54,8 @@ export function createDynamoStores({ now, retentionDays = 90, ...options }: Dyna
     leases: createLeaseStore(parts),
     repos: createRepoStore(parts),
     apiKeys: createApiKeyStore(parts),
+    webhooks: createWebhookStore(parts),
+    nudges: createNudgeStore(parts),
     deliveries: createDeliveryStore(parts),
     messages: createMessageStore(parts),
     accountLinks: createAccountLinkStore(parts),
