@@ -5,6 +5,7 @@ import { isTerminal } from '../../task/status.ts';
 import type { EventStore } from '../event-store.ts';
 import { checkTerminalEvents, whyNotCurrent } from '../moves.ts';
 import { invalidToken, toPage } from '../page-token.ts';
+import { createEventWatch, type EventWatchOptions } from './event-watch.ts';
 import type { StoreParts } from './parts.ts';
 import { changeTask, withEvents } from './task-writes.ts';
 import { fromItem } from './values.ts';
@@ -14,7 +15,10 @@ const LAST = '~';
 
 type Reported = Parameters<EventStore['appendReported']>[2][number];
 
-export function createEventStore(parts: StoreParts): EventStore {
+export function createEventStore(
+  parts: StoreParts,
+  watch: Pick<EventWatchOptions, 'watchMs' | 'onError'>,
+): EventStore {
   const { dynamo, readers, now } = parts;
   /** A transaction has the task, too. */
   const batch = dynamo.maxTransactionItems - 1;
@@ -54,7 +58,7 @@ export function createEventStore(parts: StoreParts): EventStore {
       );
     },
 
-    subscribe: readers.subscribe,
+    subscribe: createEventWatch({ dynamo, readers, ...watch }),
     subscribeAll: readers.subscribeAll,
 
     async feed() {

@@ -28,7 +28,11 @@ for (const emulator of [moto, dynamoDbLocal])
         const clock = createClock();
         // DynamoDB Local is of the time when a transaction had ten items at most.
         const open = () =>
-          createDynamoStores({ client, tableNames: names, now: clock.now, maxTransactionItems: 10 });
+          createDynamoStores({
+            ...{ client, tableNames: names, now: clock.now, maxTransactionItems: 10 },
+            // Nobody else writes here, and the suite counts how often readers are told.
+            watchMs: 3_600_000,
+          });
         const harness: StoresHarness = {
           stores: open(),
           clock,

@@ -26,13 +26,23 @@ export interface DynamoStoresOptions extends DynamoOptions {
   now(): number;
   /** How long ended tasks and what belongs to them are kept. Default: 90. */
   retentionDays?: number;
+  /** How often a task whose events are read here is looked at for what other processes added, in milliseconds. Default: 2,000. */
+  watchMs?: number;
+  /** Told when such a look failed. Default: nobody is, for the next one comes soon. */
+  onWatchError?: (error: unknown) => void;
 }
 
 /**
  * All stores over the tables of `tables.ts`, for any number of processes. Errors of AWS become AWS_ACCESS_DENIED,
  * AWS_RESOURCE_MISSING and so on, with the permission or the setting to mend.
  */
-export function createDynamoStores({ now, retentionDays = 90, ...options }: DynamoStoresOptions): Stores {
+export function createDynamoStores({
+  now,
+  retentionDays = 90,
+  watchMs = 2_000,
+  onWatchError = () => undefined,
+  ...options
+}: DynamoStoresOptions): Stores {
   const dynamo = createDynamo(options);
   const parts: StoreParts = {
     dynamo,
@@ -48,7 +58,7 @@ export function createDynamoStores({ now, retentionDays = 90, ...options }: Dyna
       ...createAdmission(parts),
       ...createSweep(dynamo),
     },
-    events: createEventStore(parts),
+    events: createEventStore(parts, { watchMs, onError: onWatchError }),
     wakeups: createWakeupStore(parts),
     outcomes: createOutcomeStore(parts),
     leases: createLeaseStore(parts),
