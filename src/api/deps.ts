@@ -46,7 +46,13 @@ export interface ApiDeps {
   /** Kinds of work. Default: those that are built in. */
   workflows: Workflows;
   /** Compute backends of this deployment. Default: `local` without a known limit. */
-  computes: readonly { type: string; maxSessions: number | null }[];
+  computes: readonly {
+    type: string;
+    maxSessions: number | null;
+    maxDeadlineS?: number;
+    /** Left out = it has no instance types. */
+    instanceTypes?: readonly string[];
+  }[];
   /** Who a caller is. Default: API keys of the stores, and tokens of `oidc_issuer`. */
   authenticate: Authenticate;
   /** Ends open event streams when it aborts, so that the server can close; readers resume elsewhere. */

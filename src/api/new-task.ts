@@ -30,12 +30,23 @@ export function newTask(
     agent,
     agent_command: commandOf(agent, config, settings),
     model_id: request.model_id ?? config.model_id,
-    ...resolveLimits(request, config, settings),
+    ...withinBackend(deps, config, resolveLimits(request, config, settings)),
     compute_type: config.compute_type,
     instance_type: config.instance_type,
     trace: request.trace ?? false,
     retry_of: null,
   };
+}
+
+/** Some backends end every session after some hours. */
+function withinBackend<T extends { deadline_s: number }>(
+  { computes }: ApiDeps,
+  { compute_type }: RepoConfig,
+  limits: T,
+): T {
+  const { maxDeadlineS = Number.POSITIVE_INFINITY } =
+    computes.find(({ type }) => type === compute_type) ?? {};
+  return { ...limits, deadline_s: Math.min(limits.deadline_s, maxDeadlineS) };
 }
 
 /** What the `command` agent runs; null for others, which have none. */

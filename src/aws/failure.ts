@@ -34,7 +34,9 @@ const DENIED = [
   ...['AccessDenied', 'AccessDeniedException', 'UnauthorizedOperation', 'NotAuthorized', 'Forbidden'],
   ...['AllAccessDisabled', 'AccountProblem', 'OptInRequired', 'KMSAccessDeniedException'],
 ];
-const MISSING = ['ResourceNotFoundException', 'TableNotFoundException', 'NoSuchBucket'];
+const MISSING = [
+  ...['ResourceNotFoundException', 'TableNotFoundException', 'NoSuchBucket', 'ClusterNotFoundException'],
+];
 const WRONG_REGION = [
   'PermanentRedirect',
   'AuthorizationHeaderMalformed',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BgAgentError } from '../task/errors.ts';
 import { modelPriceSchema } from '../task/protocol.ts';
+import { awsSettings } from './aws-settings.ts';
 
 /** Every setting of a deployment, its unit and its default, each defined once. */
 export const settingsSchema = z.strictObject({
@@ -189,6 +190,7 @@ export const settingsSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Sessions of the local backend at once; null = twice the cores.'),
+  ...awsSettings,
   max_active_per_user: z
     .number()
     .int()
@@ -244,7 +246,9 @@ export const settingsSchema = z.strictObject({
     .url({ protocol: /^https?$/ })
     .nullable()
     .default(null)
-    .describe('Address under which people reach the platform, for links to tasks; null = no links.'),
+    .describe(
+      'Address under which people and sessions on other machines reach the platform; null = no links to tasks, and sessions use the address it listens on.',
+    ),
   hydration_timeout_s: z
     .number()
     .int()

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createApi } from '../api/app.ts';
 import { createTaskTokens } from '../api/task-tokens.ts';
 import { createLocalCompute } from '../compute/local/local.ts';
-import type { ComputeStrategy } from '../compute/strategy.ts';
+import type { ComputeEvents, ComputeStrategy } from '../compute/strategy.ts';
 import type { Settings } from '../config/settings.ts';
 import type { OrchestratorDeps } from '../orchestrator/dependencies.ts';
 import { startAttempt } from '../orchestrator/driver.ts';
@@ -16,6 +16,7 @@ import { createSqliteRuntime, runtimeMigrations } from '../runtime/sqlite/runtim
 import { openDatabase } from '../sqlite/open.ts';
 import { createFileBlobs } from '../stores/files/blobs.ts';
 import { createFileSecrets } from '../stores/files/secrets.ts';
+import { createInstanceStore, instanceMigrations } from '../stores/sqlite/instances.ts';
 import { createSqliteStores, storeMigrations } from '../stores/sqlite/stores.ts';
 import { BgAgentError, messageOf } from '../task/errors.ts';
 import { createIdSource } from '../task/ids.ts';
@@ -23,9 +24,12 @@ import type { Log } from '../task/log.ts';
 import { createWorkflows } from '../task/workflows.ts';
 import { writePlatformFiles } from './client-key.ts';
 import { makeDataFolder } from './data-folder.ts';
+import { openEc2 } from './ec2.ts';
+import { openEventQueue } from './event-queue.ts';
 import { createForges } from './forges.ts';
 import { listen } from './listen.ts';
 import { modelAccess } from './model-access.ts';
+import { openRemoteComputes } from './remote-computes.ts';
 import { createRepoResolver } from './repo-references.ts';
 import { runnerCommand } from './runner-command.ts';
 import { createScreen } from './screen.ts';
@@ -59,7 +63,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   await makeDataFolder(dataDir);
   const database = await openDatabase({
     file: join(dataDir, 'bgagent.db'),
-    migrations: [storeMigrations, runtimeMigrations],
+    migrations: [storeMigrations, runtimeMigrations, instanceMigrations],
   });
   const closers: (() => unknown)[] = [() => database.close()];
   const closing = new AbortController();
@@ -74,7 +78,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       file: join(dataDir, 'secrets.json'),
       environment: options.environmentSecrets,
     });
-    const taskTokens = createTaskTokens({ secret: await taskTokenSecret(secrets), now });
+    const secret = await taskTokenSecret(secrets);
+    const taskTokens = createTaskTokens({ secret, now });
     const runtime = await createSqliteRuntime({ database, now, trimAfterMs: 5_000 });
     closers.push(() => runtime.close());
     const waker = createWaker({ stores, runtime });
@@ -97,6 +102,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
           ),
         );
     };
+    const computeEvents: ComputeEvents = {
+      sessionEnded: wakeLater,
+      capacityFreed: () => void wakeWaitingForRoom({ stores, waker, log }),
+    };
     const local = createLocalCompute({
       dataDir,
       workDir: join(dataDir, 'work'),
@@ -105,14 +114,29 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       apiUrl: () => apiUrl,
       apiUrlFile: join(dataDir, 'platform.json'),
       capacity: settings.local_capacity ?? availableParallelism() * 2,
-      events: {
-        sessionEnded: wakeLater,
-        capacityFreed: () => void wakeWaitingForRoom({ stores, waker, log }),
-      },
+      events: computeEvents,
       log,
     });
     closers.push(() => local.close());
-    const computes: readonly ComputeStrategy[] = [local];
+    const ec2 = await openEc2({
+      settings,
+      instances: createInstanceStore({ database, now }),
+      apiUrl: () => apiUrl,
+      events: computeEvents,
+      now,
+      log,
+    });
+    if (ec2) closers.push(() => ec2.close());
+    const remote = await openRemoteComputes({
+      settings,
+      secret,
+      apiUrl: () => apiUrl,
+      events: computeEvents,
+      now,
+      log,
+    });
+    closers.push(() => remote.map((compute) => compute.close?.()));
+    const computes: readonly ComputeStrategy[] = [local, ...(ec2 ? [ec2] : []), ...remote];
 
     const workflows = createWorkflows(await readWorkflowFiles(settings.workflow_files, dataDir));
     const screen = createScreen(settings);
@@ -162,7 +186,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       textMask: createSecretMask({ secrets, now, log }),
       agents: ['command', 'claude', 'codex'],
       payloadFor: (task) => loadPayload(blobs, task, now()),
-      computes: computes.map(({ type, capabilities }) => ({ type, maxSessions: capabilities.maxSessions })),
+      computes: computes.map(({ type, capabilities }) => ({ type, ...capabilities })),
       closing: closing.signal,
     });
     const server = await listen({ app, newId, log, host: settings.host, port: settings.port });
@@ -172,8 +196,19 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 
     // Runners are known before the workflows that ask for them go on.
     await local.attach();
+    ec2?.attach();
     runtime.register(TASK_WORKFLOW, createTaskWorkflow(deps));
     await wakeAllUnderWay({ stores, waker, log });
+    const eventQueue = openEventQueue({
+      settings,
+      actions: {
+        wake: (taskId) => waker.wake(taskId),
+        refresh: (session) => deps.computeFor(session.type).describe(session, { fresh: true }),
+        lookAtFleet: async () => ec2?.sweep(),
+      },
+      log,
+    });
+    if (eventQueue) closers.push(() => eventQueue.close());
     const reconciler = startReconciler(deps);
     closers.push(() => reconciler.stop());
     return { apiUrl, apiKey, close: closeAll };

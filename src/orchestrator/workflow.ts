@@ -10,6 +10,7 @@ import { cleanUp } from './steps/clean-up.ts';
 import { endWithFailure } from './steps/end.ts';
 import type { Finalized } from './steps/finalize.ts';
 import { hydrate } from './steps/hydrate.ts';
+import { handOver } from './steps/next-attempt.ts';
 import { observe, stopSession } from './steps/observe.ts';
 import { endUnpublished, publish } from './steps/publish.ts';
 import { startSession } from './steps/start-session.ts';
@@ -94,6 +95,10 @@ async function awaitOutcome(
     const look = await step(`look ${looks}`, () => observe(deps, claim, seen));
     if (look.kind === 'ended' || look.kind === 'publish') return look;
     if (look.kind === 'fail') throw new TaskFailure(look.code, look.message);
+    if (look.kind === 'restart') {
+      await step('restart', () => handOver(deps, claim, look.reason));
+      return { kind: 'ended' };
+    }
     if (look.kind === 'stop') return step('stop', () => stopSession(deps, claim, look.reason));
     counters = look.counters;
     seconds = look.ms / 1_000;

@@ -457,6 +457,12 @@ export const ERRORS = {
     remedy: 'Check the backend; retry when it answers.',
     retryable: true,
   },
+  COMPUTE_MISCONFIGURED: {
+    category: 'compute',
+    title: 'The compute backend refuses the platform',
+    remedy: 'Mend the setting or the permission that the message names; nothing was started.',
+    retryable: false,
+  },
   SESSION_LOST: {
     category: 'compute',
     title: 'The agent session was lost',
@@ -577,13 +583,15 @@ export const ERRORS = {
   AWS_CREDENTIALS_REFUSED: {
     category: 'auth',
     title: 'AWS does not accept the credentials',
-    remedy: 'Renew them where the platform gets them from (role, profile, environment), and check the clock of the machine.',
+    remedy:
+      'Renew them where the platform gets them from (role, profile, environment), and check the clock of the machine.',
     retryable: true,
   },
   AWS_ACCESS_DENIED: {
     category: 'auth',
     title: 'A permission on AWS is missing',
-    remedy: 'Allow the action that the message names, on the resource that it names, to the role of the platform.',
+    remedy:
+      'Allow the action that the message names, on the resource that it names, to the role of the platform.',
     retryable: false,
   },
   AWS_RESOURCE_MISSING: {
