@@ -9,7 +9,7 @@ import { END, letIn, taskIdOfQueueKey, type Waiting } from './queue.ts';
 import { shardsOf } from './shards.ts';
 import { readTask, type StoredTask, taskKey } from './task-records.ts';
 import { changed, changeTask, type TaskChange, withEvents } from './task-writes.ts';
-import { numberOf, text, textOf, texts, textsOf } from './values.ts';
+import { type Item, number, numberOf, text, textOf, texts, textsOf } from './values.ts';
 
 interface Limits {
   perUser: number;
@@ -72,7 +72,8 @@ export function createAdmission(parts: StoreParts): Admission {
     },
 
     async slots() {
-      const { held } = await readOccupancy();
+      const { users, held } = await readShards();
+      await Promise.all(users.filter(isIdle).map(forgetUser));
       return [...held]
         .flatMap(([userId, taskIds]) => taskIds.map((taskId) => ({ userId, taskId })))
         .sort((a, b) => (a.userId === b.userId ? order(a.taskId, b.taskId) : order(a.userId, b.userId)));
@@ -111,6 +112,18 @@ export function createAdmission(parts: StoreParts): Admission {
       return dynamo.count({ table: 'state', partition, range: { before: stored.queueKey } });
     },
   };
+
+  /** Each admission reads the records of all users, so those that say nothing go; one comes back with the next task. */
+  async function forgetUser(item: Item): Promise<void> {
+    const { name, value, parts: places } = createExpression();
+    const nothing = `attribute_not_exists(${name('held')}) AND (attribute_not_exists(${name('waiting')}) OR ${name('waiting')} = ${value(number(0))})`;
+    await succeeds(
+      dynamo.remove('state', userKey(textOf(item, 'sk') ?? ''), {
+        ConditionExpression: nothing,
+        ...places(),
+      }),
+    );
+  }
 
   async function readShards() {
     const [users, slots] = await Promise.all([
@@ -201,5 +214,8 @@ export function createAdmission(parts: StoreParts): Admission {
     };
   }
 }
+
+const isIdle = (item: Item): boolean =>
+  textsOf(item, 'held').length === 0 && (numberOf(item, 'waiting') ?? 0) === 0;
 
 const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

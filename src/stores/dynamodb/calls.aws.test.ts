@@ -4,6 +4,7 @@ import { clientConfig, describeOn, dynamoDbLocal, uniqueName } from '../../../te
 import { newTaskId } from '../../../test/contracts/stores.contract.ts';
 import { aCreation, aMilestone, endOf } from '../../../test/fixtures/events.ts';
 import { anOutcome } from '../../../test/fixtures/outcome.ts';
+import { aRepo } from '../../../test/fixtures/repo.ts';
 import { aTask } from '../../../test/fixtures/task.ts';
 import { createTables } from './create-tables.ts';
 import { createDynamoStores } from './stores.ts';
@@ -76,6 +77,16 @@ describeOn(dynamoDbLocal, 'calls of the stores in DynamoDB', () => {
       ...[stores.apiKeys.list({ limit: 5 }), stores.deliveries.list({ limit: 5 })],
     ]);
     await tasks.sweep('9', 5);
+    for (const wrong of ['', 'x'.repeat(5_000)]) {
+      expect(await tasks.get(wrong)).toBeUndefined();
+      expect(await stores.repos.get(wrong)).toBeUndefined();
+      expect(await stores.apiKeys.get(wrong)).toBeUndefined();
+      expect(await tasks.findByIdempotencyKey('u', { key: wrong, bodyHash: 'h' })).toBeUndefined();
+      expect(await events.list(wrong, { limit: 5 })).toEqual({ items: [], nextToken: null });
+    }
+    await expect(stores.repos.put(aRepo({ repo: 'x'.repeat(5_000) }))).rejects.toMatchObject({
+      code: 'VALIDATION_ERROR',
+    });
     expect(calls.filter((call) => call === 'Scan')).toEqual([]);
     expect(weak).toEqual([]);
     client.destroy();

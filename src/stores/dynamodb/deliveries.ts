@@ -66,7 +66,8 @@ export function createDeliveryStore(parts: StoreParts): DeliveryStore {
     await changeLine(parts, line, async (open) => {
       const known = await readMany(rows.map(({ event }) => idOf(event.event_id, line)));
       const knownIds = new Set(known.map(({ delivery }) => delivery.event.event_id));
-      const fresh = rows.filter(({ event }) => !knownIds.has(event.event_id));
+      const byId = new Map(rows.map((row) => [row.event.event_id, row]));
+      const fresh = [...byId.values()].filter(({ event }) => !knownIds.has(event.event_id));
       if (fresh.length === 0) return null;
       const at = now();
       const all = [...open, ...fresh.map(({ event }) => event.event_id)].sort();

@@ -19,7 +19,7 @@ import {
 import { awsFailure, nameOf } from '../../aws/failure.ts';
 import { BgAgentError } from '../../task/errors.ts';
 import { type Query, toQuery } from './query.ts';
-import { TABLES, type TableKey, type TableNames } from './tables.ts';
+import { TABLES, type TableDefinition, type TableKey, type TableNames } from './tables.ts';
 import type { Item } from './values.ts';
 
 /** A condition did not hold, so nothing was written. */
@@ -165,13 +165,14 @@ export function createDynamo({
     pause,
 
     async get(table, Key) {
+      if (!isKey(Key)) return undefined;
       const input = { TableName: names[table], Key, ConsistentRead: true };
       return (await call('GetItem', table, () => client.send(new GetItemCommand(input)))).Item;
     },
 
     async getMany(table, keys) {
       const found: Item[] = [];
-      let wanted = [...keys];
+      let wanted = distinct(keys);
       for (let tries = 1; wanted.length > 0; tries += 1) {
         const batch = wanted.slice(0, READ_BATCH);
         const RequestItems = { [names[table]]: { Keys: batch, ConsistentRead: true } };
@@ -188,6 +189,7 @@ export function createDynamo({
 
     async query(query) {
       const items: Item[] = [];
+      if (!isKey({ partition: { S: query.partition } })) return items;
       await pages(query, {}, ({ Items = [] }) => {
         items.push(...Items);
         return Items.length;
@@ -205,6 +207,13 @@ export function createDynamo({
     },
 
     async put(table, input) {
+      const { partition, sort }: TableDefinition = TABLES[table];
+      const key = Object.entries(input.Item ?? {}).filter(([name]) => name === partition || name === sort);
+      if (!isKey(Object.fromEntries(key)))
+        throw new BgAgentError(
+          'VALIDATION_ERROR',
+          `a name is empty or too long to be a key: at most ${SORT_BYTES} bytes`,
+        );
       await call('PutItem', table, () =>
         client.send(new PutItemCommand({ TableName: names[table], ...input })),
       );
@@ -241,7 +250,7 @@ export function createDynamo({
     },
 
     async removeMany(table, keys) {
-      let left = keys.map((Key) => ({ DeleteRequest: { Key } }));
+      let left = distinct(keys).map((Key) => ({ DeleteRequest: { Key } }));
       for (let tries = 1; left.length > 0; tries += 1) {
         const RequestItems = { [names[table]]: left.slice(0, WRITE_BATCH) };
         const answer = await call('BatchWriteItem', table, () =>
@@ -265,6 +274,21 @@ export function createDynamo({
     },
   };
 }
+
+/** Of the service; a partition key may have twice as many. */
+const SORT_BYTES = 1_024;
+
+/** Whether something can have this key: DynamoDB refuses to look for what is empty or too long. */
+const isKey = (key: Item): boolean =>
+  Object.entries(key).every(([name, { S = '' }]) => {
+    const most = name === 'sk' || name === 'event_id' ? SORT_BYTES : 2 * SORT_BYTES;
+    return S !== '' && Buffer.byteLength(S) <= most;
+  });
+
+/** A batch must not name an item twice. */
+const distinct = (keys: readonly Item[]): Item[] => [
+  ...new Map(keys.map((key) => [JSON.stringify(key), key])).values(),
+];
 
 const WITH_ITEM = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const;
 

@@ -28,8 +28,6 @@ export const statusShards = (status: string, shard: number): string => `${status
 export const ofUser = (userId: string, what: string): string => `${userId}\u0000${what}`;
 
 export async function readTask(dynamo: Dynamo, taskId: string): Promise<StoredTask | undefined> {
-  // Not a key: an empty one, or one longer than DynamoDB takes.
-  if (taskId === '' || Buffer.byteLength(taskId) > 1_024) return undefined;
   const item = await dynamo.get('tasks', taskKey(taskId));
   return item && fromTaskItem(item);
 }
