@@ -1,10 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { createTaskActions } from '../api/actions.ts';
 import { createApi } from '../api/app.ts';
+import { withDefaults } from '../api/deps.ts';
 import { createTaskTokens } from '../api/task-tokens.ts';
 import { createLocalCompute } from '../compute/local/local.ts';
 import type { ComputeEvents, ComputeStrategy } from '../compute/strategy.ts';
 import type { Settings } from '../config/settings.ts';
+import { startFanOut } from '../events/fan-out.ts';
 import type { OrchestratorDeps } from '../orchestrator/dependencies.ts';
 import { startAttempt } from '../orchestrator/driver.ts';
 import { loadPayload } from '../orchestrator/payload.ts';
@@ -22,10 +25,12 @@ import { BgAgentError, messageOf } from '../task/errors.ts';
 import { createIdSource } from '../task/ids.ts';
 import type { Log } from '../task/log.ts';
 import { createWorkflows } from '../task/workflows.ts';
+import { createChannels } from './channels.ts';
 import { writePlatformFiles } from './client-key.ts';
 import { makeDataFolder } from './data-folder.ts';
 import { openEc2 } from './ec2.ts';
 import { openEventQueue } from './event-queue.ts';
+import { openFallbacks } from './fallbacks.ts';
 import { createForges } from './forges.ts';
 import { listen } from './listen.ts';
 import { modelAccess } from './model-access.ts';
@@ -136,7 +141,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       log,
     });
     closers.push(() => remote.map((compute) => compute.close?.()));
-    const computes: readonly ComputeStrategy[] = [local, ...(ec2 ? [ec2] : []), ...remote];
+    const single: readonly ComputeStrategy[] = [local, ...(ec2 ? [ec2] : []), ...remote];
+    const computes = [...single, ...openFallbacks(settings, single)];
 
     const workflows = createWorkflows(await readWorkflowFiles(settings.workflow_files, dataDir));
     const screen = createScreen(settings);
@@ -167,7 +173,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     };
 
     const newId = createIdSource(now);
-    const app = createApi({
+    const apiDeps = withDefaults({
       stores,
       blobs,
       secrets,
@@ -189,6 +195,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       computes: computes.map(({ type, capabilities }) => ({ type, ...capabilities })),
       closing: closing.signal,
     });
+    deps.onReconciled = apiDeps.metrics.reconciled;
+    const channelParts = { settings, secrets, stores, log, now };
+    const { channels, inboxes } = createChannels({ ...channelParts, actions: createTaskActions(apiDeps) });
+    const app = createApi({ ...apiDeps, inboxes });
     const server = await listen({ app, newId, log, host: settings.host, port: settings.port });
     closers.push(() => server.close());
     apiUrl = server.url;
@@ -199,6 +209,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     ec2?.attach();
     runtime.register(TASK_WORKFLOW, createTaskWorkflow(deps));
     await wakeAllUnderWay({ stores, waker, log });
+    const fanOut = await startFanOut({
+      ...{ stores, channels, log, now, owner: newId(), maxFailures: settings.delivery_attempts },
+    });
+    closers.push(() => fanOut.stop());
     const eventQueue = openEventQueue({
       settings,
       actions: {

@@ -125,6 +125,12 @@ export const ERRORS = {
     remedy: 'Nothing to do.',
     retryable: false,
   },
+  API_KEY_IN_USE: {
+    category: 'conflict',
+    title: 'The API key can not revoke itself',
+    remedy: 'Make another admin’s key, and revoke this one with that.',
+    retryable: false,
+  },
   WEBHOOK_NOT_FOUND: {
     category: 'input',
     title: 'No such webhook',
