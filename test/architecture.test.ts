@@ -14,6 +14,7 @@ const PORTS: Readonly<Record<string, string>> = {
   'src/forge/forge.ts': 'forge',
   'src/forge/collaboration.ts': 'collaboration',
   'src/policy/screen.ts': 'screen',
+  'src/channels/channel.ts': 'channel',
   'src/runner/agents/agent.ts': 'agent',
   ...Object.fromEntries(
     sources
@@ -45,7 +46,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The CLI's commands that act on this machine: they load the platform's parts, lazily. */
-const ACTS_HERE = ['src/cli/up.ts', 'src/cli/demo.ts', 'src/cli/doctor.ts', 'src/cli/github.ts'];
+const ACTS_HERE = [
+  'src/cli/up.ts',
+  'src/cli/demo.ts',
+  'src/cli/doctor.ts',
+  'src/cli/github.ts',
+  'src/cli/slack.ts',
+];
 
 /** `compute/local`, `task`, …: the room, or the implementation in it, that a file belongs to. */
 function roomOf(path: string): string {
@@ -177,7 +184,7 @@ describe('docs', () => {
     'README',
     'concepts',
     'errors',
-    'events',
+    'event-types',
     'settings',
     'security',
     'figures',
@@ -197,6 +204,7 @@ describe('docs', () => {
   it.each([
     ['compute', 'src/compute'],
     ['forge', 'src/forge'],
+    ['channels', 'src/channels'],
     ['agents', 'src/runner/agents'],
   ])('have a page in %s for each implementation in %s', (pagesFolder, room) => {
     const implementations = new Set(

@@ -6,7 +6,10 @@ import { toErrorResponse } from './errors.ts';
 import { hostCheck } from './middleware/host-check.ts';
 import { requestId } from './middleware/request-id.ts';
 import { requestMetrics } from './middleware/request-metrics.ts';
+import { accountLinkRoutes } from './routes/account-links.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
+import { channelRoutes } from './routes/channels.ts';
+import { deliveryRoutes } from './routes/deliveries.ts';
 import { documentRoute } from './routes/document.ts';
 import { eventRoutes } from './routes/events.ts';
 import { fleetRoutes } from './routes/fleet.ts';
@@ -29,7 +32,7 @@ export function createApi(options: ApiOptions): ApiApp {
 
   app.use(requestId(newId));
   app.use(requestMetrics(deps.metrics));
-  app.use(hostCheck([settings.host, ...settings.allowed_hosts]));
+  app.use(hostCheck([settings.host, ...settings.allowed_hosts, ...publicHost(settings.public_url)]));
   app.use(
     methodNotAllowed({
       app,
@@ -54,6 +57,9 @@ export function createApi(options: ApiOptions): ApiApp {
   fleetRoutes(app, deps);
   runnerRoutes(app, deps);
   metricsRoute(app, deps);
+  channelRoutes(app, deps);
+  deliveryRoutes(app, deps);
+  accountLinkRoutes(app, deps);
   documentRoute(app);
 
   app.notFound((c) =>
@@ -62,3 +68,5 @@ export function createApi(options: ApiOptions): ApiApp {
   app.onError((error, c) => toErrorResponse(error, c, log));
   return app;
 }
+
+const publicHost = (url: string | null): string[] => (url === null ? [] : [new URL(url).hostname]);

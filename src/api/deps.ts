@@ -1,3 +1,4 @@
+import type { ChannelInbox } from '../channels/channel.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Screen } from '../policy/screen.ts';
 import type { BlobStore } from '../stores/blob-store.ts';
@@ -58,6 +59,8 @@ export interface ApiDeps {
   }[];
   /** Who a caller is. Default: API keys of the stores, and tokens of `oidc_issuer`. */
   authenticate: Authenticate;
+  /** Where the services of channels post what people do there. Default: none. */
+  inboxes: { slack?: ChannelInbox };
   /** What /metrics shows. Default: what is in the stores and what this API answers. */
   metrics: Metrics;
   /** Ends open event streams when it aborts, so that the server can close; readers resume elsewhere. */
@@ -74,6 +77,7 @@ type Defaulted =
   | 'agents'
   | 'workflows'
   | 'computes'
+  | 'inboxes'
   | 'cancelWaitMs'
   | 'pingIntervalMs';
 
@@ -86,6 +90,7 @@ export const withDefaults = (options: ApiOptions): ApiDeps => ({
     settings: options.settings,
     now: options.now,
   }),
+  inboxes: {},
   metrics: createDeferredMetrics(defaultMetrics(options)),
   agents: ['command'],
   workflows: createWorkflows(),

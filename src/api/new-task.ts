@@ -34,6 +34,7 @@ export function newTask(
     compute_type: config.compute_type,
     instance_type: config.instance_type,
     trace: request.trace ?? false,
+    notifications: request.notifications ?? null,
     retry_of: null,
   };
 }
@@ -109,7 +110,6 @@ function beginning({ newId, now }: ApiDeps, { userId }: Principal) {
     error_classification: null,
     channel_source: 'api',
     channel_metadata: null,
-    notifications: null,
     turns_attempted: null,
     turns_completed: null,
     cost_usd: null,

@@ -91,6 +91,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./api-key.ts'),
   },
   {
+    name: 'deliveries',
+    summary: 'see what channels were told, and try again what failed',
+    group: 'Administration',
+    load: () => import('./deliveries.ts'),
+  },
+  {
+    name: 'slack',
+    summary: 'connect a Slack workspace',
+    group: 'Administration',
+    load: () => import('./slack.ts'),
+  },
+  {
     name: 'webhook',
     summary: 'let other systems submit tasks by signed requests',
     group: 'Administration',

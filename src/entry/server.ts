@@ -1,11 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { createTaskActions } from '../api/actions.ts';
 import { createApi } from '../api/app.ts';
 import { withDefaults } from '../api/deps.ts';
 import { createTaskTokens } from '../api/task-tokens.ts';
 import { createLocalCompute } from '../compute/local/local.ts';
 import type { ComputeEvents, ComputeStrategy } from '../compute/strategy.ts';
 import type { Settings } from '../config/settings.ts';
+import { startFanOut } from '../events/fan-out.ts';
 import type { OrchestratorDeps } from '../orchestrator/dependencies.ts';
 import { startAttempt } from '../orchestrator/driver.ts';
 import { loadPayload } from '../orchestrator/payload.ts';
@@ -23,6 +25,7 @@ import { BgAgentError, messageOf } from '../task/errors.ts';
 import { createIdSource } from '../task/ids.ts';
 import type { Log } from '../task/log.ts';
 import { createWorkflows } from '../task/workflows.ts';
+import { createChannels } from './channels.ts';
 import { writePlatformFiles } from './client-key.ts';
 import { makeDataFolder } from './data-folder.ts';
 import { openEc2 } from './ec2.ts';
@@ -193,7 +196,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       closing: closing.signal,
     });
     deps.onReconciled = apiDeps.metrics.reconciled;
-    const app = createApi(apiDeps);
+    const channelParts = { settings, secrets, stores, log, now };
+    const { channels, inboxes } = createChannels({ ...channelParts, actions: createTaskActions(apiDeps) });
+    const app = createApi({ ...apiDeps, inboxes });
     const server = await listen({ app, newId, log, host: settings.host, port: settings.port });
     closers.push(() => server.close());
     apiUrl = server.url;
@@ -204,6 +209,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     ec2?.attach();
     runtime.register(TASK_WORKFLOW, createTaskWorkflow(deps));
     await wakeAllUnderWay({ stores, waker, log });
+    const fanOut = await startFanOut({
+      ...{ stores, channels, log, now, owner: newId(), maxFailures: settings.delivery_attempts },
+    });
+    closers.push(() => fanOut.stop());
     const eventQueue = openEventQueue({
       settings,
       actions: {

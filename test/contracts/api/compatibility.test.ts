@@ -104,7 +104,6 @@ describe('requests of clients in the field', () => {
     for (const fields of [
       { attachments: [{ filename: 'a.txt' }] },
       { initial_approvals: ['git push'] },
-      { notifications: { slack: {} } },
       { approval_timeout_s: 29 },
     ]) {
       const body = { ...requests['a task by its description'], ...fields };
