@@ -71,6 +71,8 @@ function beginning({ newId, now }: ApiDeps, { userId }: Principal) {
     error_message: null,
     error_classification: null,
     channel_source: 'api',
+    channel_metadata: null,
+    notifications: null,
     turns_attempted: null,
     turns_completed: null,
     cost_usd: null,

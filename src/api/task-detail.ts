@@ -13,7 +13,7 @@ interface DetailDeps {
 }
 
 export async function toDetail({ stores, settings }: DetailDeps, task: Task): Promise<TaskDetail> {
-  const { session, ...fields } = task;
+  const { session, channel_metadata: _channel, ...fields } = task;
   const position = task.status === 'QUEUED' ? await stores.tasks.queuePosition(task.task_id) : null;
   return {
     ...fields,

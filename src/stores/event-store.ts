@@ -30,6 +30,9 @@ export interface EventStore {
   /** Calls back after a commit that added events to the task; returns the way to stop. Delivery is a hint: read from a cursor. */
   subscribe(taskId: string, onAppended: () => void): () => void;
 
+  /** Calls back after a commit of this process that added events to any task; returns the way to stop. A hint as well. */
+  subscribeAll(onAppended: () => void): () => void;
+
   /** All tasks' events after a cursor ('' = from the first), in order: the feed of the fan-out. */
   feed(after: string, limit: number): Promise<TaskEvent[]>;
 }

@@ -1,6 +1,9 @@
+import type { AccountLinkStore } from './account-link-store.ts';
 import type { ApiKeyStore } from './api-key-store.ts';
+import type { DeliveryStore } from './delivery-store.ts';
 import type { EventStore } from './event-store.ts';
 import type { LeaseStore } from './lease-store.ts';
+import type { MessageStore } from './message-store.ts';
 import type { OutcomeStore } from './outcome-store.ts';
 import type { RepoStore } from './repo-store.ts';
 import type { TaskStore } from './task-store.ts';
@@ -15,4 +18,7 @@ export interface Stores {
   leases: LeaseStore;
   repos: RepoStore;
   apiKeys: ApiKeyStore;
+  deliveries: DeliveryStore;
+  messages: MessageStore;
+  accountLinks: AccountLinkStore;
 }

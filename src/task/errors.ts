@@ -125,6 +125,37 @@ export const ERRORS = {
     remedy: 'Nothing to do.',
     retryable: false,
   },
+  DELIVERY_NOT_FOUND: {
+    category: 'input',
+    title: 'No such delivery',
+    remedy: 'List them with `bgagent deliveries list`.',
+    retryable: false,
+  },
+  DELIVERY_NOT_REPLAYABLE: {
+    category: 'conflict',
+    title: 'The delivery is not one that failed',
+    remedy: 'Nothing to do: only failed and dead deliveries are replayed.',
+    retryable: false,
+  },
+  CHANNEL_REFUSED: {
+    category: 'input',
+    title: 'The channel will never take the message',
+    remedy:
+      'Mend what the message names (the channel, its rights, the address), then `bgagent deliveries replay`.',
+    retryable: false,
+  },
+  CHANNEL_UNAVAILABLE: {
+    category: 'platform',
+    title: 'The channel does not answer as it should',
+    remedy: 'Nothing to do: the delivery is tried again.',
+    retryable: true,
+  },
+  CHANNEL_NOT_CONFIGURED: {
+    category: 'platform',
+    title: 'A setting or secret of the channel is missing',
+    remedy: 'Set what the message names, then `bgagent deliveries replay` what is dead.',
+    retryable: true,
+  },
   EPOCH_STALE: {
     category: 'conflict',
     title: 'A newer attempt of the task has taken over',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { notificationsSchema } from './notifications.ts';
 import { TASK_STATUSES } from './status.ts';
 
 /**
@@ -72,6 +73,10 @@ export const taskSchema = z.object({
   error_message: z.string().nullable(),
   error_classification: errorClassificationSchema.nullable(),
   channel_source: z.enum(CHANNEL_SOURCES),
+  /** Where the task was asked for, in the words of that channel (a Slack team, channel and thread); null for others. */
+  channel_metadata: z.record(z.string(), z.string()).nullable(),
+  /** Which channels tell about it, and of what; null = as the repository says. */
+  notifications: notificationsSchema.nullable(),
   agent: z.string(),
   agent_command: z.string().nullable(),
   model_id: z.string().nullable(),

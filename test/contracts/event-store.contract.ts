@@ -3,7 +3,7 @@ import type { EventStore } from '../../src/stores/event-store.ts';
 import type { Stores } from '../../src/stores/stores.ts';
 import { isUlid, timeOfId } from '../../src/task/ids.ts';
 import type { Task } from '../../src/task/task.ts';
-import { aMilestone, endOf } from '../fixtures/events.ts';
+import { aCreation, aMilestone, endOf } from '../fixtures/events.ts';
 import { aTask } from '../fixtures/task.ts';
 import { newTaskId, type Part, type StoresHarness } from './stores.contract.ts';
 
@@ -212,6 +212,22 @@ export function eventStoreContract({ create, it }: Part): void {
       { seq: 0, event, timestamp: '2030-01-01T00:00:00.000Z' },
     ]);
     await expect(ended).rejects.toMatchObject({ code: 'ILLEGAL_TRANSITION' });
+  });
+
+  it('tells readers of the feed after a commit of any task, until they stop', async () => {
+    let told = 0;
+    const stop = events.subscribeAll(() => {
+      told += 1;
+    });
+    for (let n = 1; n <= 2; n++) {
+      await harness.stores.tasks.create(aTask({ task_id: newTaskId() }), [aCreation]);
+      await Promise.resolve();
+      expect(told).toBe(n);
+    }
+    stop();
+    await harness.stores.tasks.create(aTask({ task_id: newTaskId() }), [aCreation]);
+    await Promise.resolve();
+    expect(told).toBe(2);
   });
 
   it('tells subscribers of the task after the commit, until they stop', async () => {

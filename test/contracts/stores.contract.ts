@@ -1,10 +1,13 @@
 import { describe } from 'vitest';
 import type { Stores } from '../../src/stores/stores.ts';
 import { createIdSource } from '../../src/task/ids.ts';
+import { accountLinkStoreContract } from './account-link-store.contract.ts';
 import { admissionContract } from './admission.contract.ts';
 import { apiKeyStoreContract } from './api-key-store.contract.ts';
+import { deliveryStoreContract } from './delivery-store.contract.ts';
 import { eventStoreContract } from './event-store.contract.ts';
 import { leaseStoreContract } from './lease-store.contract.ts';
+import { messageStoreContract } from './message-store.contract.ts';
 import { outcomeStoreContract } from './outcome-store.contract.ts';
 import { repoStoreContract } from './repo-store.contract.ts';
 import { type Skip, testsWithSkips } from './skips.ts';
@@ -57,6 +60,9 @@ export function storesContract({
     describe('leases', () => leaseStoreContract(part));
     describe('repositories', () => repoStoreContract(part));
     describe('API keys', () => apiKeyStoreContract(part));
+    describe('deliveries', () => deliveryStoreContract(part));
+    describe('posted messages', () => messageStoreContract(part));
+    describe('linked accounts', () => accountLinkStoreContract(part));
   });
 }
 

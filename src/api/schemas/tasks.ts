@@ -45,7 +45,7 @@ export const taskSummarySchema = z
   .openapi('TaskSummary');
 export type TaskSummary = z.infer<typeof taskSummarySchema>;
 
-const { session: _session, branch_name: _branch, ...ownFields } = shape;
+const { session: _session, channel_metadata: _channel, branch_name: _branch, ...ownFields } = shape;
 
 /** The task's record without what only the platform needs, and what can be computed from it. */
 export const taskDetailSchema = z

@@ -11,7 +11,7 @@ export interface StoreParts {
 }
 
 /** Where every event of the stores is written: ids in the order of the commits, readers told after the commit. */
-export interface EventLog extends Pick<EventStore, 'subscribe'> {
+export interface EventLog extends Pick<EventStore, 'subscribe' | 'subscribeAll'> {
   /** Writes statements and events of one task as one unit. The results are those of the statements. */
   write(
     taskId: string,
@@ -39,10 +39,12 @@ export function createEventLog({ database, now }: Omit<StoreParts, 'log'>): Even
   const greatest = database.get('SELECT max(event_id) AS event_id FROM events')?.event_id;
   const newId = createIdSource(now, typeof greatest === 'string' ? greatest : '');
   const readers = new Map<string, Set<() => void>>();
+  const feedReaders = new Set<() => void>();
 
   const tell = (taskId: string): void => {
     // Each in a turn of its own: a reader's mistake is not the writer's.
     for (const onAppended of readers.get(taskId) ?? []) queueMicrotask(onAppended);
+    for (const onAppended of feedReaders) queueMicrotask(onAppended);
   };
 
   return {
@@ -74,6 +76,12 @@ export function createEventLog({ database, now }: Omit<StoreParts, 'log'>): Even
       const added = (inserted?.rows ?? []).map((row) => toEvent({ ...owner, ...row }));
       if (added.length > 0) tell(taskId);
       return added.sort((a, b) => (a.event_id < b.event_id ? -1 : 1));
+    },
+
+    subscribeAll(onAppended) {
+      const reader = (): void => onAppended();
+      feedReaders.add(reader);
+      return () => void feedReaders.delete(reader);
     },
 
     subscribe(taskId, onAppended) {

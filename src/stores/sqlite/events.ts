@@ -44,6 +44,7 @@ export function createEventStore({ database, log }: Omit<StoreParts, 'now'>): Ev
     },
 
     subscribe: log.subscribe,
+    subscribeAll: log.subscribeAll,
 
     async feed(after, limit) {
       return database

@@ -1,4 +1,5 @@
 import type { MigrationSet } from '../../sqlite/database.ts';
+import { fanOutMigration } from './fan-out-schema.ts';
 
 /**
  * A record is one row: `doc` holds all of it as JSON, the columns repeat what is searched or compared, written by the same
@@ -90,5 +91,6 @@ CREATE TABLE api_keys (
 CREATE INDEX api_keys_by_user ON api_keys (user_id, key_id);
 `,
     },
+    fanOutMigration,
   ],
 };

@@ -9,6 +9,7 @@ import { aRepo } from '../../../test/fixtures/repo.ts';
 import { aTask } from '../../../test/fixtures/task.ts';
 import type { Database } from '../../sqlite/database.ts';
 import { openDatabase } from '../../sqlite/open.ts';
+import { DELIVERY_STATES } from '../delivery-store.ts';
 import type { Stores } from '../stores.ts';
 import { createSqliteStores, storeMigrations } from './stores.ts';
 
@@ -19,7 +20,7 @@ const SCANS_ALLOWED: Readonly<Record<string, string>> = {
   'SCAN queued USING COVERING INDEX tasks_queued_by_user': 'the first entry only (LIMIT 1)',
   'SCAN waiting': 'users with something in the queue',
   'SCAN let_in': 'tasks that have room',
-  'SCAN json_each VIRTUAL TABLE INDEX 1:': 'the events of one write',
+  'SCAN json_each VIRTUAL TABLE INDEX 1:': 'the events or deliveries of one write',
   'SCAN CONSTANT ROW': 'values',
 };
 
@@ -71,6 +72,9 @@ async function useEverything({
   leases,
   repos,
   apiKeys,
+  deliveries,
+  messages,
+  accountLinks,
 }: Stores): Promise<void> {
   const task = aTask({ task_id: newTaskId(), user_id: 'everything' });
   const id = task.task_id;
@@ -124,6 +128,32 @@ async function useEverything({
   await apiKeys.list({ userId: 'u', limit: 5 });
   await apiKeys.touch('k', at);
   await apiKeys.revoke('k', at);
+  const [event] = await events.feed('', 1);
+  if (!event) throw new Error('the feed is empty');
+  const rows = [{ channel: 'slack', event, type: event.event_type }];
+  await deliveries.append(rows, { reader: 'r', cursor: event.event_id });
+  await deliveries.cursor('r');
+  await deliveries.nextDue('slack');
+  await deliveries.claim({ channel: 'slack', owner: 'o', leaseMs: 1, limit: 5 });
+  await deliveries.releaseClaims('p');
+  const deliveryId = `${event.event_id}.slack`;
+  const claimed = { delivery_id: deliveryId, attempts: 1 };
+  await deliveries.settle(claimed, { kind: 'retry', dueAtMs: 1, note: '', countsAsFailure: true });
+  await deliveries.settle(claimed, { kind: 'dead', note: '' });
+  for (const state of [undefined, ...DELIVERY_STATES]) await deliveries.list({ state, limit: 5 });
+  await deliveries.replay(deliveryId).catch(() => undefined);
+  const slot = { taskId: id, channel: 'slack', slot: 's' };
+  await messages.claim(slot, 'e', 1);
+  await messages.update(slot, 'e', { deleted: true, ref: { a: 'b' }, attempted_at_ms: null });
+  await messages.list(id, 'slack');
+  await messages.release(slot, 'e');
+  const link = { provider: 'slack', user_id: 'u', scopes: [], key_id: null };
+  await accountLinks.put({ ...link, external_id: 'T/U', created_at: at });
+  await accountLinks.get('slack', 'T/U');
+  await accountLinks.list('slack', 'T/');
+  await accountLinks.putCode({ ...link, code_hash: 'h', expires_at_ms: 0 });
+  await accountLinks.takeCode('slack', 'h');
+  await accountLinks.delete('slack', 'T/U');
   await tasks.transition(id, { from: 'HYDRATING', to: 'FAILED' }, endOf('FAILED'));
   await tasks.sweep('9', 5);
 }
@@ -187,6 +217,25 @@ describe('statements', () => {
       'API keys of a user',
       () => stores.apiKeys.list({ userId: 'u', limit: 5 }),
       /api_keys_by_user \(user_id=\? AND key_id>\?/,
+    ],
+    [
+      'due deliveries',
+      () => stores.deliveries.claim({ channel: 'c', owner: 'o', leaseMs: 1, limit: 5 }),
+      /deliveries_due \(channel=\? AND due_ms>\? AND due_ms<\?/,
+    ],
+    [
+      'what waits behind a delivery',
+      () =>
+        stores.deliveries.settle(
+          { delivery_id: '01ARZ3NDEKTSV4RRFFQ69G5FAV.c', attempts: 1 },
+          { kind: 'sent', note: null },
+        ),
+      /deliveries_open \(task_id=\? AND channel=\?/,
+    ],
+    [
+      'dead deliveries',
+      () => stores.deliveries.list({ state: 'dead', limit: 5 }),
+      /deliveries_unsent \(state=\? AND \(?event_id/,
     ],
     ['leases', () => stores.leases.list('p'), /leases USING PRIMARY KEY \(name>\? AND name<\?/],
   ])('find %s by the index made for it', async (_, query, index) => {

@@ -1,9 +1,12 @@
 import type { Stores } from '../stores.ts';
+import { createAccountLinkStore } from './account-links.ts';
 import { createAdmission } from './admission.ts';
 import { createApiKeyStore } from './api-keys.ts';
+import { createDeliveryStore } from './deliveries.ts';
 import { createEventLog, type StoreParts } from './event-log.ts';
 import { createEventStore } from './events.ts';
 import { createLeaseStore } from './leases.ts';
+import { createMessageStore } from './messages.ts';
 import { createOutcomeStore } from './outcomes.ts';
 import { createRepoStore } from './repos.ts';
 import { createTaskMoves } from './task-moves.ts';
@@ -30,5 +33,8 @@ export function createSqliteStores({ database, now }: Omit<StoreParts, 'log'>): 
     leases: createLeaseStore({ database, now }),
     repos: createRepoStore({ database }),
     apiKeys: createApiKeyStore({ database }),
+    deliveries: createDeliveryStore({ database, now }),
+    messages: createMessageStore({ database }),
+    accountLinks: createAccountLinkStore({ database, now }),
   };
 }

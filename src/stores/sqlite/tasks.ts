@@ -18,7 +18,16 @@ type TaskRecords = Pick<
 const NEWEST = '~';
 
 /** Tables that keep something of a task; it goes with the task. */
-const OF_TASK = ['events', 'outcomes', 'wakeups', 'idempotency_keys', 'slots', 'tasks'];
+const OF_TASK = [
+  'events',
+  'outcomes',
+  'wakeups',
+  'idempotency_keys',
+  'slots',
+  'deliveries',
+  'messages',
+  'tasks',
+];
 
 export function createTaskRecords({ database, log }: Omit<StoreParts, 'now'>): TaskRecords {
   return {
