@@ -302,6 +302,32 @@ export const ERRORS = {
     remedy: 'Check the network, the address of the GitHub server and https://www.githubstatus.com.',
     retryable: true,
   },
+  GITHUB_NOT_CONFIGURED: {
+    category: 'auth',
+    title: 'GitHub is not set up',
+    remedy: 'Run `bgagent github setup`, or give the repository a token_secret.',
+    retryable: false,
+  },
+  GITHUB_CREDENTIALS_REFUSED: {
+    category: 'auth',
+    title: 'GitHub refuses the credentials',
+    remedy:
+      'The token was revoked or has expired, or the App and its key do not fit: run `bgagent github setup` again.',
+    retryable: false,
+  },
+  GITHUB_RATE_LIMITED: {
+    category: 'limit',
+    title: 'GitHub asks to wait',
+    remedy:
+      'Nothing to do: it goes on by itself after the wait; with a GitHub App the limit is higher than with a token.',
+    retryable: true,
+  },
+  GITHUB_REFUSED: {
+    category: 'repository',
+    title: 'GitHub refused the request',
+    remedy: 'See what GitHub says in the message.',
+    retryable: false,
+  },
   REPO_NOT_FOUND_OR_NO_ACCESS: {
     category: 'repository',
     title: 'No such repository, or no access to it',
@@ -327,6 +353,18 @@ export const ERRORS = {
     remedy: 'Check the number; reopen the pull request, or start a new task.',
     retryable: false,
   },
+  PR_FROM_FORK: {
+    category: 'repository',
+    title: 'The branch of the pull request is in a fork',
+    remedy: 'Push the branch to the repository itself, or ask for a review instead of changes.',
+    retryable: false,
+  },
+  REPO_ARCHIVED: {
+    category: 'repository',
+    title: 'The repository is archived',
+    remedy: 'Unarchive it in its settings, or use another repository.',
+    retryable: false,
+  },
   REPO_EMPTY: {
     category: 'repository',
     title: 'The repository has no commits',
@@ -349,6 +387,13 @@ export const ERRORS = {
     category: 'repository',
     title: 'The push was refused',
     remedy: 'Check the push right and the branch protection of the repository.',
+    retryable: false,
+  },
+  WORKFLOW_FILES_REFUSED: {
+    category: 'repository',
+    title: 'Files in .github/workflows may not be changed',
+    remedy:
+      'Leave these files out of the task, or allow it: the setting github_workflow_files with the permission Workflows of the App, or the scope `workflow` of the token.',
     retryable: false,
   },
   OUTCOME_NOT_VERIFIED: {

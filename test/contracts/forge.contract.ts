@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Forge } from '../../src/forge/forge.ts';
+import type { ErrorCode } from '../../src/task/errors.ts';
 
 /** What the suite needs of a forge: repositories in several states, as it names them. */
 export interface ForgeHarness {
@@ -14,6 +15,8 @@ export interface ForgeHarness {
   readOnlyRepo(): Promise<string | null>;
   /** Makes the branch point to the repository's head. */
   createBranch(repo: string, branch: string): Promise<void>;
+  /** What it says of a repository that is not there, and of one that may not be pushed to. Default: REPO_UNREACHABLE, PUSH_REJECTED. */
+  codes?: { missing: ErrorCode; readOnly: ErrorCode };
   close(): Promise<void>;
 }
 
@@ -35,6 +38,7 @@ export function forgeContract(name: string, create: () => Promise<ForgeHarness>)
         baseBranch: defaultBranch,
         baseSha: head,
         pullRequest: null,
+        warnings: [],
       });
     });
 
@@ -46,16 +50,17 @@ export function forgeContract(name: string, create: () => Promise<ForgeHarness>)
 
     it('says of a repository that is not there that it can not be reached', async () => {
       const repo = await harness.missingRepo();
-      await expect(harness.forge.preflight(repo)).rejects.toMatchObject({ code: 'REPO_UNREACHABLE' });
-      await expect(harness.forge.branchHead(repo, 'main')).rejects.toMatchObject({
-        code: 'REPO_UNREACHABLE',
-      });
+      const code = harness.codes?.missing ?? 'REPO_UNREACHABLE';
+      await expect(harness.forge.preflight(repo)).rejects.toMatchObject({ code });
+      await expect(harness.forge.branchHead(repo, 'main')).rejects.toMatchObject({ code });
     });
 
     it('refuses a repository that can not be pushed to before any work is done', async ({ skip }) => {
       const repo = await harness.readOnlyRepo();
       if (repo === null) return skip('a repository that the user may not write can not be made here');
-      await expect(harness.forge.preflight(repo)).rejects.toMatchObject({ code: 'PUSH_REJECTED' });
+      await expect(harness.forge.preflight(repo)).rejects.toMatchObject({
+        code: harness.codes?.readOnly ?? 'PUSH_REJECTED',
+      });
       expect(await harness.forge.preflight(repo, { push: false })).toMatchObject({ pullRequest: null });
     });
 
@@ -88,9 +93,10 @@ export function forgeContract(name: string, create: () => Promise<ForgeHarness>)
         });
     });
 
-    it('links a comparison by https, or not at all', async () => {
+    it('links a comparison on the web, or not at all', async () => {
       const { repo } = await harness.repo();
-      expect(harness.forge.compareUrl(repo, 'main', 'bgagent/x/y') ?? 'https://none').toMatch(/^https:\/\//);
+      const link = harness.forge.compareUrl(repo, 'main', 'bgagent/x/y');
+      expect(link ?? 'https://none').toMatch(/^https?:\/\//);
     });
   });
 }

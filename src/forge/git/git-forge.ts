@@ -110,7 +110,7 @@ export function createGitForge({
       // Not being there is the better reason of the two.
       if (start.status === 'rejected') throw start.reason;
       if (push.status === 'rejected') throw push.reason;
-      return { url: remote.repo, ...start.value, pullRequest: null };
+      return { url: remote.repo, ...start.value, pullRequest: null, warnings: [] };
     },
 
     async branchHead(repo, branch) {

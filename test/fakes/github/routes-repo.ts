@@ -1,0 +1,60 @@
+import { git } from '../../fixtures/git-repo.ts';
+import { changedFiles, headOf, isEmpty } from './git.ts';
+import { notFound, Refusal, type Route, route } from './http.ts';
+import { repoShape } from './shapes.ts';
+
+const READ = [{ contents: 'read' }] as const;
+
+export const repoRoutes: readonly Route[] = [
+  route('GET', '/repos/{owner}/{repo}', [{ metadata: 'read' }], (call) => ({
+    status: 200,
+    body: repoShape(call, call.repo),
+  })),
+  route('GET', '/repos/{owner}/{repo}/git/ref/heads/{+branch}', READ, ({ repo, params }) => {
+    if (isEmpty(repo)) throw new Refusal(409, 'Git Repository is empty.');
+    const branch = decodeURIComponent(params.branch ?? '');
+    const sha = headOf(repo, branch);
+    if (sha === null) throw notFound();
+    return { status: 200, body: { ref: `refs/heads/${branch}`, object: { type: 'commit', sha } } };
+  }),
+  route('GET', '/repos/{owner}/{repo}/branches/{+branch}', READ, ({ repo, params }) => {
+    const branch = decodeURIComponent(params.branch ?? '');
+    const sha = headOf(repo, branch);
+    if (sha === null) throw new Refusal(404, 'Branch not found');
+    return {
+      status: 200,
+      body: { name: branch, commit: { sha }, protected: repo.protectedBranches.has(branch) },
+    };
+  }),
+  route(
+    'GET',
+    '/repos/{owner}/{repo}/rules/branches/{+branch}',
+    [{ metadata: 'read' }],
+    ({ repo, params }) => {
+      const branch = decodeURIComponent(params.branch ?? '');
+      return {
+        status: 200,
+        body: repo.rules
+          .filter(({ prefix }) => branch.startsWith(prefix))
+          .map(({ type, id }) => ({ type, ruleset_source_type: 'Repository', ruleset_id: id })),
+      };
+    },
+  ),
+  route('GET', '/repos/{owner}/{repo}/rulesets/{id}', [{ metadata: 'read' }], ({ repo, params }) => {
+    const rule = repo.rules.find(({ id }) => String(id) === params.id);
+    if (!rule) throw notFound();
+    return { status: 200, body: { id: rule.id, name: 'rules', current_user_can_bypass: rule.bypass } };
+  }),
+  route('GET', '/repos/{owner}/{repo}/compare/{+range}', READ, ({ repo, params }) => {
+    const [base = '', head = ''] = decodeURIComponent(params.range ?? '').split('...');
+    const known = [base, head].every((name) => {
+      try {
+        return git(repo.gitDir, 'rev-parse', '--verify', '--quiet', `${name}^{commit}`) !== '';
+      } catch {
+        return false;
+      }
+    });
+    if (!known) throw notFound();
+    return { status: 200, body: { files: changedFiles(repo, base, head).slice(0, 300) } };
+  }),
+];
