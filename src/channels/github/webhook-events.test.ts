@@ -20,7 +20,7 @@ describe('a webhook of GitHub', () => {
         prNumber: null,
         description: 'please fix the clock.',
         sender: { id: 583231, login: 'octocat', type: 'User' },
-        by: 'person',
+        followsUp: null,
       },
     });
   });
@@ -28,21 +28,21 @@ describe('a webhook of GitHub', () => {
   it('with a mention in a pull request asks for another round on it', () => {
     expect(asked('issue_comment', 'issue_comment.created.pull_request')).toMatchObject({
       kind: 'task',
-      request: { issueNumber: null, prNumber: 34, by: 'person' },
+      request: { issueNumber: null, prNumber: 34, followsUp: null },
     });
   });
 
   it('with a mention on a line says which line', () => {
     expect(asked('pull_request_review_comment', 'pull_request_review_comment.created')).toMatchObject({
       kind: 'task',
-      request: { prNumber: 34, description: 'On src/clock.ts:7: use the injected clock', by: 'person' },
+      request: { prNumber: 34, description: 'On src/clock.ts:7: use the injected clock', followsUp: null },
     });
   });
 
   it('with the label asks for a new task', () => {
     expect(asked('issues', 'issues.labeled')).toMatchObject({
       kind: 'task',
-      request: { issueNumber: 12, description: null, by: 'person' },
+      request: { issueNumber: 12, description: null, followsUp: null },
     });
     expect(asked('issues', 'issues.labeled', { label: { name: 'bug' } })).toMatchObject({ kind: 'nothing' });
   });
@@ -52,7 +52,7 @@ describe('a webhook of GitHub', () => {
       kind: 'task',
       request: {
         prNumber: 34,
-        by: 'follow-up',
+        followsUp: '01JD4Z5V7W8X9Y0Z1A2B3C4D5E',
         description: expect.stringContaining('pullrequestreview-80'),
       },
     });
@@ -61,7 +61,7 @@ describe('a webhook of GitHub', () => {
   it('with checks that failed on a branch of ours is followed up', () => {
     expect(asked('check_suite', 'check_suite.completed')).toMatchObject({
       kind: 'task',
-      request: { prNumber: 34, by: 'follow-up' },
+      request: { prNumber: 34, followsUp: '01JD4Z5V7W8X9Y0Z1A2B3C4D5E' },
     });
   });
 

@@ -14,8 +14,8 @@ export interface AskedTask {
   prNumber: number | null;
   description: string | null;
   sender: Sender;
-  /** A person asked, or the platform follows up by itself: those rounds are bounded. */
-  by: 'person' | 'follow-up';
+  /** The task whose branch is to be followed up by the platform itself; null when a person asked. */
+  followsUp: string | null;
 }
 
 export interface Sender {
@@ -27,8 +27,9 @@ export interface Sender {
 /** Characters of a task's description. */
 const DESCRIPTION = 10_000;
 const LABEL = 'bgagent';
-/** Branches that this platform made. */
-const OUR_BRANCH = /^bgagent\//;
+/** The id of the task that made a branch, by the branch's name. */
+const taskOf = (branch: string | null): string | null =>
+  /^bgagent\/([0-7][0-9A-HJKMNP-TV-Z]{25})\//.exec(branch ?? '')?.[1] ?? null;
 
 const account = z.object({ id: z.number(), login: z.string(), type: z.string().optional() });
 const about = { repository: z.object({ full_name: z.string() }), sender: account };
@@ -116,7 +117,7 @@ const READERS: Readonly<Record<string, (payload: unknown, mention: string) => As
       prNumber: onPullRequest ? issue.number : null,
       description: said || null,
       sender,
-      by: 'person',
+      followsUp: null,
     });
   },
 
@@ -134,7 +135,7 @@ const READERS: Readonly<Record<string, (payload: unknown, mention: string) => As
       prNumber: pull_request.number,
       description: `On ${where}: ${said}`,
       sender,
-      by: 'person',
+      followsUp: null,
     });
   },
 
@@ -149,7 +150,7 @@ const READERS: Readonly<Record<string, (payload: unknown, mention: string) => As
       prNumber: null,
       description: null,
       sender,
-      by: 'person',
+      followsUp: null,
     });
   },
 
@@ -159,9 +160,9 @@ const READERS: Readonly<Record<string, (payload: unknown, mention: string) => As
     if (isBot(given.user ?? sender)) return nothing('a program wrote it');
     if (pull_request.state !== 'open') return nothing('it is closed');
     const said = textAfterMention(given.body ?? '', mention);
-    const ours =
-      OUR_BRANCH.test(pull_request.head.ref) && pull_request.head.repo?.full_name === repository.full_name;
-    if (said === undefined && !ours) return nothing('the pull request is not of this platform');
+    const inside = pull_request.head.repo?.full_name === repository.full_name;
+    const ours = inside ? taskOf(pull_request.head.ref) : null;
+    if (said === undefined && ours === null) return nothing('the pull request is not of this platform');
     if (said === undefined && given.state.toLowerCase() !== 'changes_requested')
       return nothing(`a review that ${given.state} asks for no change`);
     return task({
@@ -170,7 +171,7 @@ const READERS: Readonly<Record<string, (payload: unknown, mention: string) => As
       prNumber: pull_request.number,
       description: said || `Go through the review ${given.html_url}`,
       sender,
-      by: said === undefined ? 'follow-up' : 'person',
+      followsUp: said === undefined ? ours : null,
     });
   },
 
@@ -180,15 +181,15 @@ const READERS: Readonly<Record<string, (payload: unknown, mention: string) => As
     const [first] = pull_requests;
     if (action !== 'completed' || (conclusion !== 'failure' && conclusion !== 'timed_out'))
       return nothing('no check failed');
-    if (!first || head_branch === null || !OUR_BRANCH.test(head_branch))
-      return nothing('the pull request is not of this platform');
+    const ours = taskOf(head_branch);
+    if (!first || ours === null) return nothing('the pull request is not of this platform');
     return task({
       repo: repository.full_name,
       issueNumber: null,
       prNumber: first.number,
       description: `The checks of commit ${head_sha} failed. Find out why, and mend it.`,
       sender,
-      by: 'follow-up',
+      followsUp: ours,
     });
   },
 };
