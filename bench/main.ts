@@ -8,7 +8,7 @@ import type { Bench, Figure } from './figure.ts';
  * With --json standard output is JSON Lines, a figure a line; what else there is to say goes to standard error.
  */
 
-const WIDTHS = [26, 12, 6, 12, 12, 7, 40];
+const WIDTHS = [48, 12, 6, 12, 12, 7, 40];
 const HEADINGS = ['figure', 'value', 'unit', 'p50', 'p99', 'n', 'compared'];
 
 const { values } = parseArgs({
@@ -45,8 +45,9 @@ for (const bench of benches.filter((each) => wanted?.some((name) => yields(each,
 }
 process.exit(failed ? 1 : 0);
 
-const yields = ({ name, also = [] }: Bench, wanted: string): boolean =>
-  name === wanted || also.includes(wanted);
+function yields({ name, also = [] }: Bench, figure: string): boolean {
+  return name === figure || also.includes(figure);
+}
 
 async function findBenches(): Promise<Bench[]> {
   const files = readdirSync(import.meta.dirname)

@@ -12,7 +12,7 @@ const PORTS: Readonly<Record<string, string>> = {
   'src/stores/stores.ts': 'stores',
   'src/compute/strategy.ts': 'compute',
   'src/forge/forge.ts': 'forge',
-  'src/forge/collaboration.ts': 'forge',
+  'src/forge/collaboration.ts': 'collaboration',
   'src/policy/screen.ts': 'screen',
   'src/runner/agents/agent.ts': 'agent',
   ...Object.fromEntries(

@@ -12,7 +12,8 @@ const TOUCH_INTERVAL_MS = 60_000;
 /** Who asks. */
 export interface Principal {
   userId: string;
-  keyId: string;
+  /** The API key that was shown; null when the caller shows something else. */
+  keyId: string | null;
   scopes: readonly ApiKeyScope[];
 }
 

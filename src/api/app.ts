@@ -10,11 +10,14 @@ import { documentRoute } from './routes/document.ts';
 import { eventRoutes } from './routes/events.ts';
 import { fleetRoutes } from './routes/fleet.ts';
 import { healthRoutes } from './routes/health.ts';
+import { nudgeRoutes } from './routes/nudge.ts';
+import { replayRoutes } from './routes/replay.ts';
 import { repoRoutes } from './routes/repos.ts';
 import { runnerRoutes } from './routes/runner.ts';
 import { submitRoutes } from './routes/submit-task.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { textRoutes } from './routes/texts.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 
 /** The HTTP API of a deployment as a Hono app: `app.fetch(request)` answers a request. */
 export function createApi(options: ApiOptions): ApiApp {
@@ -38,10 +41,13 @@ export function createApi(options: ApiOptions): ApiApp {
   healthRoutes(app, deps);
   submitRoutes(app, deps);
   taskRoutes(app, deps);
+  nudgeRoutes(app, deps);
   eventRoutes(app, deps);
   textRoutes(app, deps);
+  replayRoutes(app, deps);
   repoRoutes(app, deps);
   apiKeyRoutes(app, deps);
+  webhookRoutes(app, deps);
   fleetRoutes(app, deps);
   runnerRoutes(app, deps);
   documentRoute(app);

@@ -2,7 +2,9 @@ import type { z } from '@hono/zod-openapi';
 import { type ClientOptions, createSend, type RequestOptions } from './client/http.ts';
 import type { ApiKeyDetail, CreateApiKeyRequest, CreatedApiKey } from './schemas/api-keys.ts';
 import type { Fleet } from './schemas/fleet.ts';
-import type { PutRepoRequest, RepoDetail } from './schemas/repos.ts';
+import type { NudgeAnswer, NudgeRequest } from './schemas/nudges.ts';
+import type { ReplayBundle } from './schemas/replay.ts';
+import type { PutRepoRequest, RepoDetail, RepoPolicies } from './schemas/repos.ts';
 import type {
   CreateTaskRequest,
   cancelledSchema,
@@ -11,21 +13,30 @@ import type {
   TaskEventDetail,
   TaskSummary,
 } from './schemas/tasks.ts';
+import type { CreatedWebhook, CreateWebhookRequest, WebhookDetail } from './schemas/webhooks.ts';
 
 export { BgAgentError } from '../task/errors.ts';
 export { API_KEY_SCOPES, type ApiKeyScope } from '../task/scopes.ts';
 export { ApiError, type ClientOptions } from './client/http.ts';
+export { signDelivery } from './client/webhook-signature.ts';
 export type {
   ApiKeyDetail,
   CreateApiKeyRequest,
   CreatedApiKey,
+  CreatedWebhook,
   CreateTaskRequest,
+  CreateWebhookRequest,
   Fleet,
+  NudgeAnswer,
+  NudgeRequest,
   PutRepoRequest,
+  ReplayBundle,
   RepoDetail,
+  RepoPolicies,
   TaskDetail,
   TaskEventDetail,
   TaskSummary,
+  WebhookDetail,
 };
 
 /** How long a stream looks for a platform that is away (a restart, a deployment), in milliseconds. */
@@ -68,8 +79,13 @@ export function createClient(options: ClientOptions) {
     path: string,
     body: unknown,
     idempotencyKey: string | undefined,
+    { headers = {}, raw }: Pick<RequestOptions, 'headers' | 'raw'> = {},
   ): Promise<{ task: TaskDetail; replayed: boolean }> {
-    const response = await send('POST', path, { body, headers: { 'Idempotency-Key': idempotencyKey } });
+    const response = await send('POST', path, {
+      body,
+      raw,
+      headers: { ...headers, 'Idempotency-Key': idempotencyKey },
+    });
     const { data: detail } = (await response.json()) as { data: TaskDetail };
     return { task: detail, replayed: response.headers.get('idempotent-replay') === 'true' };
   }
@@ -123,6 +139,8 @@ export function createClient(options: ClientOptions) {
       });
     },
 
+    /** The task and its history in one document, cut at 5,000 events or 5 MiB. */
+    getReplay: (taskId: string): Promise<ReplayBundle> => data('GET', task(taskId, '/replay')),
     getLogs: (taskId: string): Promise<string> => text(task(taskId, '/logs')),
     /** `truncated`: only its first part; the branch has it all. */
     async getDiff(taskId: string): Promise<{ diff: string; truncated: boolean }> {
@@ -130,18 +148,43 @@ export function createClient(options: ClientOptions) {
       const truncated = response.headers.get('x-diff-truncated') === 'true';
       return { diff: await response.text(), truncated };
     },
+    /** Says something to the agent while it works. */
+    nudgeTask: (
+      taskId: string,
+      request: NudgeRequest,
+      { idempotencyKey }: { idempotencyKey?: string | undefined } = {},
+    ): Promise<NudgeAnswer> =>
+      data('POST', task(taskId, '/nudge'), {
+        body: request,
+        headers: { 'Idempotency-Key': idempotencyKey },
+      }),
     listPending: async (): Promise<unknown[]> =>
       (await data<{ pending: unknown[] }>('GET', '/v1/pending')).pending,
 
     listRepos: (query: PageQuery = {}): Promise<Page<RepoDetail>> =>
       json('GET', '/v1/repos', { query: { ...query } }),
     getRepo: (name: string): Promise<RepoDetail> => data('GET', repo(name)),
+    getRepoPolicies: (name: string): Promise<RepoPolicies> => data('GET', `${repo(name)}/policies`),
     putRepo: (name: string, settings: PutRepoRequest): Promise<RepoDetail> =>
       data('PUT', repo(name), { body: settings }),
     removeRepo: (name: string): Promise<RepoDetail> => data('DELETE', repo(name)),
 
     createApiKey: (request: CreateApiKeyRequest): Promise<CreatedApiKey> =>
       data('POST', '/v1/api-keys', { body: request }),
+    createWebhook: (request: CreateWebhookRequest): Promise<CreatedWebhook> =>
+      data('POST', '/v1/webhooks', { body: request }),
+    listWebhooks: (query: PageQuery = {}): Promise<Page<WebhookDetail>> =>
+      json('GET', '/v1/webhooks', { query: { ...query } }),
+    revokeWebhook: (webhookId: string): Promise<WebhookDetail> =>
+      data('DELETE', `/v1/webhooks/${encodeURIComponent(webhookId)}`),
+    /** Submits as a sender of the webhook would: `body` is sent as it is, with the headers of `signDelivery`. */
+    deliver: (
+      signature: Readonly<Record<string, string>>,
+      body: string,
+      { idempotencyKey }: { idempotencyKey?: string | undefined } = {},
+    ): Promise<{ task: TaskDetail; replayed: boolean }> =>
+      submit('/v1/webhooks/tasks', undefined, idempotencyKey, { raw: body, headers: signature }),
+
     listApiKeys: (query: PageQuery = {}): Promise<Page<ApiKeyDetail>> =>
       json('GET', '/v1/api-keys', { query: { ...query } }),
     revokeApiKey: (keyId: string): Promise<ApiKeyDetail> =>

@@ -1,17 +1,23 @@
 import type { Settings } from '../config/settings.ts';
 import type { Screen } from '../policy/screen.ts';
 import type { BlobStore } from '../stores/blob-store.ts';
+import type { SecretStore } from '../stores/secret-store.ts';
 import type { Stores } from '../stores/stores.ts';
 import type { Log } from '../task/log.ts';
 import type { ModelAccess, Payload } from '../task/protocol.ts';
 import type { Task } from '../task/task.ts';
+import { createWorkflows, type Workflows } from '../task/workflows.ts';
+import { type Authenticate, createAuthenticate } from './authenticate.ts';
 import type { TaskDriver } from './driver.ts';
+import type { TextMask } from './runner/mask.ts';
 import type { TaskTokens } from './task-tokens.ts';
 
 /** Everything the API works with; it has no state of its own besides rate counters. */
 export interface ApiDeps {
   stores: Stores;
   blobs: BlobStore;
+  /** Where the secrets that webhooks are signed with are kept. */
+  secrets: SecretStore;
   settings: Settings;
   /** Milliseconds since the epoch. */
   now(): number;
@@ -27,15 +33,22 @@ export interface ApiDeps {
   /** Short-lived credentials for the runner's clone and push; null when none are needed. */
   forgeCredentials(
     repo: string,
+    rights: { push: boolean },
   ): Promise<{ username: string; password: string; expiresAt: string | null } | null>;
   /** How the runner reaches the model of the task's agent; null when it needs none or there are no credentials. Default: null. */
   modelAccess?(task: Task): Promise<ModelAccess | null>;
+  /** Hides values of the secret store in what runners tell. Default: nothing is hidden. */
+  textMask?(): Promise<TextMask>;
   /** What the runner of the task's present attempt works from. */
   payloadFor(task: Task): Promise<Payload>;
   /** Coding agents that this deployment can run. Default: `command`. */
   agents: readonly string[];
+  /** Kinds of work. Default: those that are built in. */
+  workflows: Workflows;
   /** Compute backends of this deployment. Default: `local` without a known limit. */
   computes: readonly { type: string; maxSessions: number | null }[];
+  /** Who a caller is. Default: API keys of the stores, and tokens of `oidc_issuer`. */
+  authenticate: Authenticate;
   /** Ends open event streams when it aborts, so that the server can close; readers resume elsewhere. */
   closing?: AbortSignal;
   /** How long a cancel waits for its proof. Default 5,000 ms. */
@@ -44,13 +57,19 @@ export interface ApiDeps {
   pingIntervalMs: number;
 }
 
-type Defaulted = 'agents' | 'computes' | 'cancelWaitMs' | 'pingIntervalMs';
+type Defaulted = 'authenticate' | 'agents' | 'workflows' | 'computes' | 'cancelWaitMs' | 'pingIntervalMs';
 
 /** The same, where what has a default may be left out. */
 export type ApiOptions = Omit<ApiDeps, Defaulted> & Partial<Pick<ApiDeps, Defaulted>>;
 
 export const withDefaults = (options: ApiOptions): ApiDeps => ({
+  authenticate: createAuthenticate({
+    apiKeys: options.stores.apiKeys,
+    settings: options.settings,
+    now: options.now,
+  }),
   agents: ['command'],
+  workflows: createWorkflows(),
   computes: [{ type: 'local', maxSessions: null }],
   cancelWaitMs: 5_000,
   pingIntervalMs: 15_000,

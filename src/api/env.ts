@@ -1,6 +1,7 @@
 import { OpenAPIHono, type z } from '@hono/zod-openapi';
 import { BgAgentError } from '../task/errors.ts';
 import type { Principal } from './api-keys.ts';
+import type { Sender } from './webhooks.ts';
 
 /** What a request carries through the middleware. */
 export interface ApiEnv {
@@ -8,6 +9,8 @@ export interface ApiEnv {
     requestId: string;
     /** Set by `requires`. */
     principal: Principal;
+    /** Set by `checkSignature`: the webhook that signed. */
+    sender?: Sender;
   };
 }
 

@@ -45,9 +45,16 @@ export function newTask(
 }
 
 /** The record of a new task that is asked the same as an ended one. */
-export const repeatedTask = (deps: ApiDeps, principal: Principal, earlier: Task): Task => ({
+export const repeatedTask = (
+  deps: ApiDeps,
+  principal: Principal,
+  earlier: Task,
+  workflow: Workflow,
+): Task => ({
   ...earlier,
   ...beginning(deps, principal),
+  // Of a task that opens its own, it's what came of the earlier one.
+  pr_number: workflow.branch === 'pull_request' ? earlier.pr_number : null,
   retry_of: earlier.task_id,
 });
 
@@ -78,6 +85,7 @@ function beginning({ newId, now }: ApiDeps, { userId }: Principal) {
     cost_usd: null,
     build_passed: null,
     lint_passed: null,
+    verification: null,
     prompt_version: null,
     attempt: 1,
     session: null,

@@ -4,13 +4,13 @@ import { BgAgentError, messageOf } from '../task/errors.ts';
 import type { RepoConfig } from '../task/repo.ts';
 import { isTerminal } from '../task/status.ts';
 import type { Task } from '../task/task.ts';
-import { resolveWorkflow, type Workflow } from '../task/workflows.ts';
+import { takesInput, type Workflow } from '../task/workflows.ts';
 import { visibleTask } from './access.ts';
 import type { Principal } from './api-keys.ts';
 import type { ApiDeps, RepoReference } from './deps.ts';
 import { newTask, repeatedTask } from './new-task.ts';
 import { defaultConfig, onboard } from './onboard.ts';
-import { createRateLimit } from './rate-limit.ts';
+import { createRateLimit, type RateLimit } from './rate-limit.ts';
 import type { SubmitRequest } from './schemas/tasks.ts';
 
 /** A task, and whether this request made it: not when its idempotency key was used before. */
@@ -20,11 +20,14 @@ export interface Submission {
 }
 
 export interface Submitter {
-  /** Accepts a task: checks it, writes it with its first event, starts its execution. */
+  /** Tasks that each user may submit. */
+  allowance: RateLimit;
+  /** Accepts a task: checks it, writes it with its first event, starts its execution. `channel` default: `api`. */
   submit(
     principal: Principal,
     request: SubmitRequest,
     idempotencyKey: string | undefined,
+    channel?: Task['channel_source'],
   ): Promise<Submission>;
   /** Submits the inputs of an ended task once more. */
   resubmit(principal: Principal, taskId: string, idempotencyKey: string | undefined): Promise<Submission>;
@@ -32,7 +35,11 @@ export interface Submitter {
 
 export function createSubmitter(deps: ApiDeps): Submitter {
   const { stores, settings, now } = deps;
-  const takeAllowance = createRateLimit({ perMinute: settings.submit_rate_per_min, now });
+  const allowance = createRateLimit({
+    perMinute: settings.submit_rate_per_min,
+    what: 'tasks may be submitted',
+    now,
+  });
 
   /** A request that was answered before is answered the same again, whatever has become of limits and repository (T4). */
   async function once(
@@ -44,20 +51,24 @@ export function createSubmitter(deps: ApiDeps): Submitter {
     const idempotency = key === undefined ? undefined : { key, bodyHash: hashOf(request) };
     const earlier = idempotency && (await stores.tasks.findByIdempotencyKey(userId, idempotency));
     if (earlier) return { task: earlier, created: false };
-    takeAllowance(userId);
+    allowance.take(userId);
     return accept(deps, await make(), idempotency);
   }
 
   return {
-    submit: (principal, request, key) =>
-      once(principal, request, key, () => checkedTask(deps, principal, request)),
+    allowance,
+    submit: (principal, request, key, channel = 'api') =>
+      once(principal, request, key, async () => ({
+        ...(await checkedTask(deps, principal, request)),
+        channel_source: channel,
+      })),
     resubmit: (principal, taskId, key) =>
       once(principal, { retry_of: taskId }, key, () => checkedRepeat(deps, principal, taskId)),
   };
 }
 
 async function checkedTask(deps: ApiDeps, principal: Principal, request: SubmitRequest): Promise<Task> {
-  const workflow = resolveWorkflow(request.workflow_ref);
+  const workflow = deps.workflows.resolve(request.workflow_ref);
   requireInput(workflow, request);
   const reference = await deps.resolveRepo(request.repo);
   requireForgeFeatures(reference, request);
@@ -74,7 +85,8 @@ async function checkedRepeat(deps: ApiDeps, principal: Principal, taskId: string
     throw new BgAgentError('TASK_NOT_TERMINAL', `task ${taskId} is ${earlier.status}, not ended`);
   await screenTask(deps.screen, earlier.task_description);
   await activeRepo(deps, { repo: earlier.repo, kind: 'named' });
-  return repeatedTask(deps, principal, earlier);
+  const workflow = deps.workflows.resolve(earlier.resolved_workflow.id);
+  return repeatedTask(deps, principal, earlier, workflow);
 }
 
 /** Written first, started second: what could not be started is started by a reconciler, so the answer is yes either way. */
@@ -121,6 +133,13 @@ function requireInput(workflow: Workflow, request: SubmitRequest): void {
         field: oneOf[0] ?? '',
       });
   }
+  for (const field of ['issue_number', 'pr_number'] as const)
+    if (request[field] != null && !takesInput(workflow, field))
+      throw new BgAgentError(
+        'VALIDATION_ERROR',
+        `${field}: ${workflow.id} takes none${field === 'pr_number' ? '; pr_iteration and pr_review do (workflow_ref)' : ''}`,
+        { field },
+      );
 }
 
 /** Issues and pull requests live on a forge; a plain git remote has none. */

@@ -23,7 +23,10 @@ interface Options {
   setup?: string;
   build?: string;
   lint?: string;
+  test?: string;
   egress?: string[];
+  prLabels?: string[];
+  prReviewers?: string[];
   tokenSecret?: string;
   deadline?: number;
   unset?: string[];
@@ -40,6 +43,7 @@ const CLEARABLE = [
   'setup_command',
   'build_command',
   'lint_command',
+  'test_command',
   'token_secret',
   'deadline_s',
 ] as const satisfies (keyof PutRepoRequest)[];
@@ -86,7 +90,10 @@ function withSettings(command: Command, act: Act): Command {
     .option('--setup <line>', 'run before the agent starts')
     .option('--build <line>', 'run before and after the work; a regression is said')
     .option('--lint <line>', 'like --build')
+    .option('--test <line>', 'like --build')
     .option('--egress <hosts>', 'hosts its agents may reach besides the defaults', list)
+    .option('--pr-labels <labels>', 'labels of the pull requests that are opened', list)
+    .option('--pr-reviewers <names>', 'who is asked to review them: users, or teams as org/team', list)
     .option('--token-secret <name>', 'name of the secret to clone and push with')
     .option('--deadline <seconds>', 'longest run of a task', wholeNumber)
     .option('--compute <type>', 'the backend its tasks run on')
@@ -121,7 +128,10 @@ function settingsOf(options: Options): PutRepoRequest {
     setup_command: options.setup,
     build_command: options.build,
     lint_command: options.lint,
+    test_command: options.test,
     egress_allowlist: options.egress,
+    pr_labels: options.prLabels,
+    pr_reviewers: options.prReviewers,
     token_secret: options.tokenSecret,
     deadline_s: options.deadline,
   };

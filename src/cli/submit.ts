@@ -40,7 +40,10 @@ export const configure: Configure = (command, act) => {
         .argParser(wholeNumber)
         .conflicts('pr'),
     )
-    .option('--workflow <reference>', 'coding/new-task-v1, coding/pr-iteration-v1 or coding/pr-review-v1')
+    .option(
+      '--workflow <reference>',
+      'the kind of work: an id or alias, such as coding/new-task-v1 or pr_review',
+    )
     .option('--agent <name>', 'the coding agent')
     .option('--model <id>', 'the model the agent uses')
     .option('--max-turns <number>', 'turns the agent may take, 1 to 500', wholeNumber)
@@ -67,6 +70,7 @@ async function requestOf(options: Options): Promise<CreateTaskRequest> {
   const description = options.task === '-' ? await text(process.stdin) : options.task;
   if (
     description === undefined &&
+    options.workflow === undefined &&
     options.issue === undefined &&
     (options.pr ?? options.reviewPr) === undefined
   ) {

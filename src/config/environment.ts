@@ -77,7 +77,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Env
 type SettingName = keyof typeof settingsSchema.shape;
 const isSetting = (name: string): name is SettingName => Object.hasOwn(settingsSchema.shape, name);
 
-/** A variable's text as the setting's type: numbers, lists with commas, `null` where it is allowed. */
+/** A variable's text as the setting's type: numbers, true and false, lists with commas, `null` where it is allowed. */
 function parseSetting(variable: string, name: SettingName, text: string): unknown {
   const field: z.ZodType = settingsSchema.shape[name];
   const result = field.safeParse(toValue(field, text));
@@ -92,6 +92,7 @@ function toValue(field: z.ZodType, text: string): unknown {
   const { type, nullable } = kindOf(field);
   if (nullable && text === 'null') return null;
   if (type === 'number') return /^-?[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : text;
+  if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
   if (type === 'record') return parseJson(text);
   if (type === 'array')
     return text

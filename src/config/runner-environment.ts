@@ -10,6 +10,7 @@ const NAMES = [
   'http_proxy',
   'https_proxy',
   'no_proxy',
+  'HTTP_PROXY',
   'HTTPS_PROXY',
   'NO_PROXY',
 ] as const;

@@ -16,6 +16,50 @@ export const settingsSchema = z.strictObject({
     .min(1)
     .default(600)
     .describe('Tasks that one user may submit a minute.'),
+  nudge_rate_per_min: z
+    .number()
+    .int()
+    .min(1)
+    .default(10)
+    .describe('What people may say to the agent of one task a minute.'),
+  metrics_public: z
+    .boolean()
+    .default(false)
+    .describe('Whether /metrics is served to everyone; else it takes the key of an admin.'),
+  oidc_issuer: z
+    .url()
+    .nullable()
+    .default(null)
+    .describe(
+      'OIDC provider (Cognito: the user pool) whose tokens the API takes besides API keys; null = none.',
+    ),
+  oidc_audience: z
+    .array(z.string())
+    .default([])
+    .describe(
+      'Programs whose tokens are taken: one of these must be the `aud` of a token, or its `client_id` when it has no `aud`.',
+    ),
+  oidc_user_claim: z
+    .string()
+    .default('sub')
+    .describe(
+      'Claim of a token that is the user id. Choose one that people can’t set themselves; `email` must be verified.',
+    ),
+  oidc_groups_claim: z
+    .string()
+    .default('groups')
+    .describe('Claim of a token that lists groups; Cognito: `cognito:groups`.'),
+  oidc_admin_group: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('Group whose members are admins; null = nobody is by a token.'),
+  oidc_clock_tolerance_s: z
+    .number()
+    .min(0)
+    .max(600)
+    .default(60)
+    .describe('How far the clock of the OIDC provider may be off.'),
   log_level: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
@@ -56,11 +100,22 @@ export const settingsSchema = z.strictObject({
     .default(null)
     .describe('Another server that speaks the OpenAI API; OPENAI_BASE_URL sets it, too.'),
   bedrock_region: z.string().default('us-east-1').describe('AWS region of the models on Bedrock.'),
+  bedrock_role_arn: z
+    .string()
+    .regex(
+      /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/,
+      'must be like arn:aws:iam::123456789012:role/name',
+    )
+    .nullable()
+    .default(null)
+    .describe(
+      'Role of AWS that is taken on for each task, for an hour and its models only; null = runners get the platform’s own keys for Bedrock.',
+    ),
   model_prices: z
     .record(z.string(), modelPriceSchema)
     .default({})
     .describe(
-      'US dollars for a million tokens, by model: `{input, output, cache_read, cache_write}`; the known ones are built in.',
+      'US dollars for a million tokens, by model: `{input, output, cache_read, cache_write, cache_write_1h, long}`; an entry stands for the built-in one as a whole.',
     ),
   sandbox: z
     .enum(['required', 'preferred', 'off'])
@@ -144,6 +199,23 @@ export const settingsSchema = z.strictObject({
     .max(172_800)
     .default(28_800)
     .describe('Longest run of a session.'),
+  hydration_max_tokens: z
+    .number()
+    .int()
+    .min(1_000)
+    .default(100_000)
+    .describe(
+      'Most tokens of issue, pull request and comments that an agent gets; a token is counted as three bytes. The oldest comments go first.',
+    ),
+  workflow_files: z
+    .array(z.string())
+    .default([])
+    .describe('YAML files of workflows besides the built-in ones; paths count from the data folder.'),
+  public_url: z
+    .url({ protocol: /^https?$/ })
+    .nullable()
+    .default(null)
+    .describe('Address under which people reach the platform, for links to tasks; null = no links.'),
   hydration_timeout_s: z
     .number()
     .int()

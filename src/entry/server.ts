@@ -22,6 +22,7 @@ import { createSqliteStores, storeMigrations } from '../stores/sqlite/stores.ts'
 import { BgAgentError, messageOf } from '../task/errors.ts';
 import { createIdSource } from '../task/ids.ts';
 import type { Log } from '../task/log.ts';
+import { createWorkflows } from '../task/workflows.ts';
 import { writePlatformFiles } from './client-key.ts';
 import { makeDataFolder } from './data-folder.ts';
 import { listen } from './listen.ts';
@@ -29,7 +30,9 @@ import { modelAccess } from './model-access.ts';
 import { createRepoResolver } from './repo-references.ts';
 import { runnerCommand } from './runner-command.ts';
 import { createScreen } from './screen.ts';
+import { createSecretMask } from './secret-mask.ts';
 import { taskTokenSecret } from './task-token-secret.ts';
+import { readWorkflowFiles } from './workflow-files.ts';
 
 export interface PlatformOptions {
   /** Everything the platform keeps is below this folder. */
@@ -109,7 +112,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     closers.push(() => local.close());
     const computes: readonly ComputeStrategy[] = [local];
 
+    const workflows = createWorkflows(await readWorkflowFiles(settings.workflow_files, dataDir));
+    const screen = createScreen(settings);
     const deps: OrchestratorDeps = {
+      workflows,
+      screen,
       stores,
       blobs,
       runtime,
@@ -137,16 +144,20 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const app = createApi({
       stores,
       blobs,
+      secrets,
       settings,
       now,
       newId,
       log,
       taskTokens,
-      screen: createScreen(settings),
+      screen,
+      workflows,
       driver: { start: (task) => startAttempt(deps, task), wake: (taskId) => waker.wake(taskId) },
       resolveRepo: createRepoResolver(dataDir),
-      forgeCredentials: (repo) => forge.credentials(repo),
-      modelAccess: (task) => modelAccess(task, { settings, secrets }),
+      forgeCredentials: (repo, rights) => forge.credentials(repo, rights),
+      modelAccess: (task) =>
+        modelAccess(task, { settings, secrets, sts: { proxy: options.runnerEnvironment } }),
+      textMask: createSecretMask({ secrets, now, log }),
       agents: ['command', 'claude', 'codex'],
       payloadFor: (task) => loadPayload(blobs, task, now()),
       computes: computes.map(({ type, capabilities }) => ({ type, maxSessions: capabilities.maxSessions })),

@@ -3,6 +3,7 @@ import { anOutcome, HEAD } from '../../test/fixtures/outcome.ts';
 import { aTask } from '../../test/fixtures/task.ts';
 import { EVENTS } from '../task/events.ts';
 import { TERMINAL_EVENT } from '../task/status.ts';
+import { regressed } from '../task/verification.ts';
 import { type Conclusion, conclude, concludeFailure } from './conclusions.ts';
 
 const task = aTask({ status: 'RUNNING', branch_name: 'bgagent/01ARZ3NDEKTSV4RRFFQ69G5FAV/add-a-greeting' });
@@ -141,6 +142,20 @@ describe('conclude', () => {
       null,
     );
     expect(patch).toMatchObject({ outcome: 'no_changes', branch_name: null });
+  });
+
+  it('keeps what was verified, without the output', () => {
+    const broken = {
+      check: 'test',
+      before: 'passed',
+      after: 'failed',
+      regressed: true,
+      reason: 'exit code 1',
+      output_tail: 'a lot',
+    } as const;
+    const { patch } = conclude(task, anOutcome({ verification: [broken] }), null, HEAD);
+    expect(patch.verification).toEqual([{ ...broken, output_tail: null }]);
+    expect(regressed(patch.verification ?? null)).toBe(true);
   });
 
   it('keeps a failure message within its limit', () => {

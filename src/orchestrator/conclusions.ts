@@ -78,6 +78,18 @@ export function conclude(
   );
 }
 
+/** The end of a task whose work is good and on its branch, but could not be published: nothing of it is lost. */
+export function concludeUnpublished(
+  task: Task,
+  outcome: OutcomeReport | undefined,
+  code: ErrorCode,
+  message: string,
+): Conclusion {
+  const status = code === 'CANCELLED_BY_USER' ? 'CANCELLED' : 'FAILED';
+  const patch = outcome ? reportPatch(task, outcome) : {};
+  return failed(task, status, code, message, patch, { finished: true });
+}
+
 /** The end of a task that never got, or has lost, its session. */
 export function concludeFailure(task: Task, code: ErrorCode, message: string): Conclusion {
   if (code === 'CANCELLED_BY_USER') return failed(task, 'CANCELLED', code, message, {});
@@ -113,7 +125,9 @@ function completed(task: Task, outcome: 'changes' | 'no_changes' | 'review', pat
     error_message: null,
     error_classification: null,
   };
-  if (outcome !== 'changes') Object.assign(full, { branch_name: null, compare_url: null });
+  // The branch of a pull request is there, whatever became of the task.
+  if (outcome !== 'changes' && task.pr_number === null)
+    Object.assign(full, { branch_name: null, compare_url: null });
   return {
     status: 'COMPLETED',
     patch: full,
@@ -135,6 +149,7 @@ function failed(
   code: ErrorCode,
   message: string,
   patch: TaskPatch,
+  { finished = false }: { finished?: boolean } = {},
 ): Conclusion {
   const text = message.slice(0, LIMITS.errorMessage);
   const pushed = (patch.head_sha ?? task.head_sha) !== null;
@@ -142,7 +157,7 @@ function failed(
     status,
     patch: {
       ...patch,
-      partial: pushed,
+      partial: pushed && !finished,
       waiting_for: null,
       error_message: text,
       error_classification: classify(code, text),
@@ -154,19 +169,24 @@ function failed(
         error_message: text,
         remedy: ERRORS[code].remedy,
         retryable: ERRORS[code].retryable,
-        partial: pushed,
-        branch_name: pushed ? task.branch_name : null,
+        partial: pushed && !finished,
+        branch_name: pushed ? (patch.branch_name ?? task.branch_name) : null,
       },
     },
   };
 }
 
-const reportPatch = (task: Task, outcome: OutcomeReport): TaskPatch => ({
+/** What a runner's report says of its work, as the task's record has it. */
+export const reportPatch = (task: Task, outcome: OutcomeReport) => ({
+  // Not the pull request's branch where that could not take the work.
+  ...(outcome.head_sha !== null && outcome.branch_name !== null ? { branch_name: outcome.branch_name } : {}),
   head_sha: outcome.head_sha,
   outcome_summary: outcome.summary,
   diff_stat: outcome.diff_stat,
   build_passed: outcome.build_passed,
   lint_passed: outcome.lint_passed,
+  // Its output stays with the outcome: a task's record is read often.
+  verification: outcome.verification?.map((result) => ({ ...result, output_tail: null })) ?? null,
   turns_attempted: outcome.turns_attempted,
   turns_completed: outcome.turns_completed,
   cost_usd: outcome.cost_usd,

@@ -1,10 +1,12 @@
 import type { ComputeStrategy } from '../compute/strategy.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Forge } from '../forge/forge.ts';
+import type { Screen } from '../policy/screen.ts';
 import type { DurableRuntime } from '../runtime/runtime.ts';
 import type { BlobStore } from '../stores/blob-store.ts';
 import type { Stores } from '../stores/stores.ts';
 import type { Log } from '../task/log.ts';
+import type { Workflows } from '../task/workflows.ts';
 import type { Waker } from './waker.ts';
 
 /** What the workflow, its steps and the reconcilers work with. */
@@ -13,6 +15,10 @@ export interface OrchestratorDeps {
   blobs: BlobStore;
   runtime: DurableRuntime;
   waker: Waker;
+  /** Kinds of work of this deployment. */
+  workflows: Workflows;
+  /** Checks what others wrote before an agent sees it. */
+  screen: Screen;
   /** The forge that serves a repository. */
   forgeFor(repo: string): Forge;
   /** Throws COMPUTE_UNAVAILABLE for a backend that this deployment lacks. */

@@ -6,42 +6,73 @@ import { BgAgentError } from '../task/errors.ts';
 import type { Payload } from '../task/protocol.ts';
 import type { RepoConfig } from '../task/repo.ts';
 import type { Task } from '../task/task.ts';
+import type { Workflow } from '../task/workflows.ts';
+import type { Context } from './hydration/context.ts';
 import { buildPrompt, commitTitle } from './prompt.ts';
 
 /** A payload whose deadline is not known yet. */
 type StoredPayload = Omit<Payload, 'limits'> & { limits: Omit<Payload['limits'], 'deadline_at'> };
 
+/** Where the work starts, and where it goes. */
+export interface WorkSource {
+  url: string;
+  /** The default branch, or the branch that the pull request wants to go into. */
+  baseBranch: string;
+  /** The commit that the work starts from: of that branch, or the head of the pull request. */
+  startSha: string;
+  branch: string;
+  resumeSha: string | null;
+  /** Of a task that works on a pull request. */
+  pullRequest: Pick<Payload['repo'], 'rescue_branch' | 'head_ref' | 'compare'> | null;
+}
+
 interface PayloadInput {
   task: Task;
+  workflow: Workflow;
   repoConfig: RepoConfig | undefined;
   settings: Settings;
-  source: { url: string; baseBranch: string; baseSha: string; branch: string; resumeSha: string | null };
+  source: WorkSource;
+  /** What others wrote on the forge. */
+  context: Pick<Context, 'text' | 'title'>;
   /** Folders that no agent may read: the platform's data. */
   denyRead: readonly string[];
 }
 
 /** Everything the runner needs for one attempt. No secret goes in: those are fetched by `credentials`, when needed. */
-export function buildPayload({ task, repoConfig, settings, source, denyRead }: PayloadInput): StoredPayload {
+export function buildPayload(input: PayloadInput): StoredPayload {
+  const { task, workflow, repoConfig, settings, source, context, denyRead } = input;
   return {
     task_id: task.task_id,
     attempt: task.attempt,
-    workflow: task.resolved_workflow.id,
-    read_only: false,
+    workflow: workflow.id,
+    read_only: workflow.read_only,
+    outcome: workflow.outcome,
+    steps: workflow.steps,
     repo: {
       url: source.url,
       cache_key: createHash('sha256').update(source.url).digest('hex').slice(0, 32),
-      base_branch: source.baseBranch,
-      base_sha: source.baseSha,
+      // By its name old servers give out the commit that the work starts from.
+      base_branch: source.pullRequest ? source.branch : source.baseBranch,
+      base_sha: source.startSha,
       branch_name: source.branch,
       resume_sha: source.resumeSha,
+      rescue_branch: null,
+      head_ref: null,
+      compare: null,
+      ...source.pullRequest,
     },
-    prompt: buildPrompt(
+    prompt: buildPrompt({
       task,
-      { name: source.branch, base: source.baseBranch },
-      repoConfig?.system_prompt_overrides,
-    ),
+      workflow,
+      branch: { name: source.branch, base: source.baseBranch },
+      overrides: repoConfig?.system_prompt_overrides ?? null,
+      context: context.text,
+    }),
     commit: {
-      title: commitTitle(task),
+      title: commitTitle(
+        task,
+        source.pullRequest ? 'Address review comments' : (context.title ?? workflow.summary),
+      ),
       author_name: 'bgagent',
       author_email: 'bgagent@users.noreply.github.com',
     },
@@ -61,7 +92,7 @@ export function buildPayload({ task, repoConfig, settings, source, denyRead }: P
       setup: repoConfig?.setup_command ?? null,
       build: repoConfig?.build_command ?? null,
       lint: repoConfig?.lint_command ?? null,
-      test: null,
+      test: repoConfig?.test_command ?? null,
     },
     verification: { timeout_s: settings.verify_timeout_s, repair: settings.repair_regressions },
     sandbox: {

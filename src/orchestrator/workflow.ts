@@ -1,21 +1,24 @@
 import type { DurableContext } from '@aws/durable-execution-sdk-js';
 import type { Claim } from './claim.ts';
-import { freshCounters, queuePollSeconds } from './decisions.ts';
+import { freshCounters, queuePollSeconds, type StopReason } from './decisions.ts';
 import type { OrchestratorDeps } from './dependencies.ts';
 import { park } from './parking.ts';
+import { waitOut } from './patience.ts';
 import { settle, TaskFailure } from './settle.ts';
 import { admit } from './steps/admit.ts';
 import { cleanUp } from './steps/clean-up.ts';
 import { endWithFailure } from './steps/end.ts';
+import type { Finalized } from './steps/finalize.ts';
 import { hydrate } from './steps/hydrate.ts';
 import { observe, stopSession } from './steps/observe.ts';
+import { endUnpublished, publish } from './steps/publish.ts';
 import { startSession } from './steps/start-session.ts';
 
 /** The name under which the workflow is registered with the runtime. */
 export const TASK_WORKFLOW = 'task';
 
 /**
- * The life of one attempt of a task: admit → hydrate → start a session → await its outcome → clean up.
+ * The life of one attempt of a task: admit → hydrate → start a session → await its outcome → publish it → clean up.
  * It sleeps on a callback between steps and is woken by whoever has news (a report, an exit, a cancel, a freed slot);
  * the callback's timeout is the slow safety poll.
  */
@@ -41,7 +44,8 @@ export function createTaskWorkflow(deps: OrchestratorDeps) {
       )
         await sleep(`capacity ${looks}`, queuePollSeconds(looks));
 
-      await awaitOutcome(deps, claim, step, sleep);
+      const end = await awaitOutcome(deps, claim, step, sleep);
+      if (end.kind === 'publish') await publishWork(deps, claim, { ctx, sleep, stop: end.stop });
     } catch (error) {
       // Anything else is the engine's: the execution fails, and the reconciler starts a new attempt.
       if (!(error instanceof TaskFailure)) throw error;
@@ -54,26 +58,43 @@ export function createTaskWorkflow(deps: OrchestratorDeps) {
   };
 }
 
+type Sleep = (name: string, seconds: number) => Promise<void>;
+
+/** Seconds between tries to publish good work: a forge may be away for an hour. */
+const PUBLISH_BACKOFF_SECONDS = [2, 10, 60, 300, 900, 1_800, 3_600];
+
+async function publishWork(
+  deps: OrchestratorDeps,
+  claim: Claim,
+  { ctx, sleep, stop }: { ctx: DurableContext; sleep: Sleep; stop: StopReason | null },
+): Promise<void> {
+  try {
+    const pause = (name: string, seconds: number) => waitOut(deps, claim, { ctx, name, seconds, sleep });
+    await settle(ctx, 'publish', () => publish(deps, claim, stop), pause, PUBLISH_BACKOFF_SECONDS);
+  } catch (error) {
+    if (!(error instanceof TaskFailure) || error.code === 'EPOCH_STALE') throw error;
+    const { code, message } = error;
+    await ctx.step('end unpublished', () => endUnpublished(deps, claim, { code, message, stop }));
+  }
+}
+
 type Step = <T>(name: string, work: () => Promise<T>) => Promise<T>;
 
 async function awaitOutcome(
   deps: OrchestratorDeps,
   claim: Claim,
   step: Step,
-  sleep: (name: string, seconds: number) => Promise<void>,
-): Promise<void> {
+  sleep: Sleep,
+): Promise<Finalized> {
   let counters = freshCounters;
   let seconds = deps.settings.safety_poll_s;
   for (let looks = 1; ; looks += 1) {
     await sleep(`outcome ${looks}`, seconds);
     const seen = counters;
     const look = await step(`look ${looks}`, () => observe(deps, claim, seen));
-    if (look.kind === 'ended') return;
+    if (look.kind === 'ended' || look.kind === 'publish') return look;
     if (look.kind === 'fail') throw new TaskFailure(look.code, look.message);
-    if (look.kind === 'stop') {
-      await step('stop', () => stopSession(deps, claim, look.reason));
-      return;
-    }
+    if (look.kind === 'stop') return step('stop', () => stopSession(deps, claim, look.reason));
     counters = look.counters;
     seconds = look.ms / 1_000;
   }

@@ -1,13 +1,11 @@
 import { BgAgentError } from '../task/errors.ts';
 import type { Screen, TextSource, Verdict } from './screen.ts';
 
-/** What each kind of text is called when it is refused, and the field of the request that holds it. */
-const NAMES: Readonly<Record<TextSource, { title: string; field: string }>> = {
+/** What a request says itself: what it's called when it is refused, and the field that holds it. */
+const REQUESTED = {
   task_description: { title: 'Task description', field: 'task_description' },
-  issue: { title: 'Issue', field: 'issue_number' },
-  pull_request: { title: 'Pull request', field: 'pr_number' },
-  comment: { title: 'Comment', field: 'pr_number' },
-};
+  nudge: { title: 'Nudge', field: 'message' },
+} as const satisfies Partial<Record<TextSource, unknown>>;
 
 /**
  * Lets the text through or throws: VALIDATION_ERROR with filter and confidence when it is blocked, SERVICE_UNAVAILABLE
@@ -16,17 +14,23 @@ const NAMES: Readonly<Record<TextSource, { title: string; field: string }>> = {
 export async function screenTask(
   screen: Screen,
   text: string | null,
-  source: TextSource = 'task_description',
+  source: keyof typeof REQUESTED = 'task_description',
 ): Promise<void> {
-  if (text === null || text.trim() === '') return;
+  const why = await screenText(screen, text, source);
+  if (why === null) return;
+  const { title, field } = REQUESTED[source];
+  throw new BgAgentError('VALIDATION_ERROR', `${title} was blocked by content policy. ${why}`, { field });
+}
+
+/** Which filter blocks the text and how sure it is, as a sentence; null when it passes. Throws SERVICE_UNAVAILABLE as above. */
+export async function screenText(
+  screen: Screen,
+  text: string | null,
+  source: TextSource,
+): Promise<string | null> {
+  if (text === null || text.trim() === '') return null;
   const verdict = await judge(screen, text, source);
-  if (verdict.kind === 'pass') return;
-  const { title, field } = NAMES[source];
-  throw new BgAgentError(
-    'VALIDATION_ERROR',
-    `${title} was blocked by content policy. Filter ${verdict.filter}, confidence ${verdict.confidence}.`,
-    { field },
-  );
+  return verdict.kind === 'pass' ? null : `Filter ${verdict.filter}, confidence ${verdict.confidence}.`;
 }
 
 async function judge(screen: Screen, text: string, source: TextSource): Promise<Verdict> {

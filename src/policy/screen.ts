@@ -8,7 +8,7 @@ export interface Screen {
 }
 
 /** Where a text came from. */
-export type TextSource = 'task_description' | 'issue' | 'pull_request' | 'comment';
+export type TextSource = 'task_description' | 'issue' | 'pull_request' | 'comment' | 'nudge';
 
 /** How sure a filter is that a text is an attack, in growing order. */
 export const CONFIDENCES = ['LOW', 'MEDIUM', 'HIGH'] as const;

@@ -1,5 +1,5 @@
 import { BgAgentError, type ErrorCode, messageOf } from '../task/errors.ts';
-import type { CheckResult, Verdict } from '../task/verification.ts';
+import { type CheckResult, regressions, type Verdict } from '../task/verification.ts';
 import type { AgentInput, AgentModel, AgentResult, CodingAgent } from './agents/agent.ts';
 import { type Exchange, writeRepairPrompt } from './exchange.ts';
 import { failureOf } from './outcome.ts';
@@ -12,7 +12,6 @@ import {
   type CheckRuns,
   compare,
   hasChecks,
-  regressions,
   regressionText,
   runChecks,
   verdicts,
@@ -42,7 +41,7 @@ export interface AgentPlace {
 /** Setup, baseline, agent and verification, all inside the sandbox. Never throws: what went wrong is the ending. */
 export async function runAgent(input: WorkInput, place: AgentPlace): Promise<AgentPhase> {
   const { payload, phases, stop, output } = input;
-  const room = createRoom(input, place.sandbox);
+  const room = createRoom(input, place);
   const endWatch = watchWorkspace(input);
   const result: Omit<AgentPhase, 'ending'> = { verification: null, staged: false };
   try {
@@ -66,6 +65,7 @@ export async function runAgent(input: WorkInput, place: AgentPlace): Promise<Age
   } catch (error) {
     return { ...result, ending: { kind: 'error', ...failureOf(stop, error) } };
   } finally {
+    input.nudges.refuseRest('the agent had ended');
     endWatch();
     output.flush();
     output.end();
@@ -82,11 +82,15 @@ async function work(
     promptFile: exchange.promptFile,
   },
 ): Promise<AgentResult> {
-  const { payload, folders, stop, output } = input;
+  const { payload, folders, stop, output, nudges } = input;
+  if (!agent.takesNudges)
+    nudges.refuseRest(`the \`${agent.type}\` agent can't be told anything while it works`);
   const ending = await agent.run({
     agent: payload.agent,
     ...told,
     summaryFile: exchange.summaryFile,
+    nudgeFile: exchange.nudgeFile,
+    nudges,
     workspace: folders.work,
     model,
     environment,

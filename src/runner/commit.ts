@@ -1,14 +1,20 @@
 import { type GitRun, gitFailure } from '../forge/git/git.ts';
 import { BgAgentError } from '../task/errors.ts';
+import { workTitle } from '../task/work-title.ts';
 import { lines, shownPath } from './git-output.ts';
 import { workTreeOptions } from './stage.ts';
 import type { WorkInput } from './work-input.ts';
 
-export interface CommitInput extends Pick<WorkInput, 'git' | 'folders' | 'payload' | 'now' | 'findSecret'> {
+/** What a commit says of who made it, and with what. */
+export type CommitIdentity = Pick<WorkInput, 'git' | 'payload' | 'now'>;
+
+export interface CommitInput extends CommitIdentity, Pick<WorkInput, 'folders' | 'findSecret' | 'redact'> {
   /** The parent. */
   startSha: string;
   /** The work was not finished. */
   partial: boolean;
+  /** What the agent said of its work; a title that it begins with becomes that of the commit. */
+  summary: string | null;
 }
 
 /** Mode of a file that is not there any more. */
@@ -33,15 +39,22 @@ export async function commitStaged(input: CommitInput): Promise<string | null> {
       checkSizes(input, options, changes),
       checkSecrets(input, options, changes),
     ]);
-    return await git.text(['commit-tree', tree, '-p', startSha, '-F', '-'], {
-      ...options,
-      input: commitMessage(input),
-      env: identity(input),
-    });
+    return await commitTree(input, { tree, parent: startSha, message: commitMessage(input), options });
   } catch (error) {
     throw gitFailure(error, 'RUNNER_ERROR', 'the work could not be committed');
   }
 }
+
+/** Writes the commit object; nothing points to it yet. */
+export const commitTree = (
+  identityOf: CommitIdentity,
+  { tree, parent, message, options }: { tree: string; parent: string; message: string; options: GitRun },
+): Promise<string> =>
+  identityOf.git.text(['commit-tree', tree, '-p', parent, '-F', '-'], {
+    ...options,
+    input: message.endsWith('\n') ? message : `${message}\n`,
+    env: identity(identityOf),
+  });
 
 interface Change {
   /** `100644`, `100755`, `120000` (a link), `160000` (a submodule), `000000` (removed). */
@@ -129,13 +142,15 @@ async function checkSecrets(
   look();
 }
 
-function commitMessage({ payload: { commit, task_id, agent }, partial }: CommitInput): string {
-  const title = partial ? `${commit.title} (unfinished)` : commit.title;
+function commitMessage({ payload, partial, summary, redact }: CommitInput): string {
+  const { commit, task_id, agent } = payload;
+  const said = redact(workTitle(summary).title ?? commit.title);
+  const title = partial ? `${commit.title} (unfinished)` : said;
   const name = agent.type.replace(/[^a-z0-9-]/gi, '');
   return `${title}\n\nTask-Id: ${task_id}\nCo-authored-by: ${name} agent <${name}@bgagent.invalid>\n`;
 }
 
-function identity({ payload: { commit }, now }: CommitInput): Record<string, string> {
+function identity({ payload: { commit }, now }: CommitIdentity): Record<string, string> {
   const date = `${Math.floor(now() / 1_000)} +0000`;
   return {
     GIT_AUTHOR_NAME: commit.author_name,

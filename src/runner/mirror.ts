@@ -30,7 +30,9 @@ export const INFO_ATTRIBUTES = '* -filter -ident -working-tree-encoding\n';
 /** Makes sure that the mirror has the commits that the task needs. Throws CLONE_FAILED. */
 export async function refreshMirror(input: MirrorInput): Promise<void> {
   const { git, mirror, repo, signal, note } = input;
-  const wanted = [...new Set([repo.base_sha, repo.resume_sha ?? repo.base_sha])];
+  const wanted = [
+    ...new Set([repo.base_sha, repo.resume_sha, repo.compare?.sha].filter((sha) => sha != null)),
+  ];
   await layOutMirror(input);
   await withLock(`${mirror}.lock`, signal, async () => {
     // Another run may have fetched them while this one waited.
@@ -71,14 +73,25 @@ async function fetchInto(input: MirrorInput): Promise<void> {
   const isFirst = (await readdir(join(mirror, 'refs/heads'))).length === 0;
   const quiet = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance'];
   const args = ['fetch', ...quiet, ...(isFirst ? [] : ['--no-filter']), 'origin'];
+  const { base_sha, resume_sha, head_ref, compare } = repo;
   const branch = `refs/heads/${repo.base_branch}`;
-  const earlier = repo.resume_sha === null ? [] : [`+${repo.resume_sha}:refs/bgagent/${repo.resume_sha}`];
+  const kept = (sha: string): string => `refs/bgagent/${sha}`;
+  // A branch of somebody's may have a name that goes together with none of the earlier ones (`fix`, `fix/typo`).
+  const into = head_ref === null ? branch : kept(base_sha);
+  const byCommit = [base_sha, resume_sha, compare?.sha]
+    .filter((sha) => sha != null)
+    .map((sha) => `+${sha}:${sha === base_sha ? into : kept(sha)}`);
+  const byName = [
+    `+${head_ref ?? branch}:${into}`,
+    ...(resume_sha === null ? [] : [`+${resume_sha}:${kept(resume_sha)}`]),
+    ...(compare === null ? [] : [`+refs/heads/${compare.branch}:${kept(compare.sha)}`]),
+  ];
   try {
     // By name of the commit: it needs no list of the remote's branches, and the branch may have moved on meanwhile.
-    await git.run([...args, `+${repo.base_sha}:${branch}`, ...earlier], options).catch((error: unknown) => {
+    await git.run([...args, ...new Set(byCommit)], options).catch((error: unknown) => {
       if (!(error instanceof GitError) || error.kind !== 'exit') throw error;
       // Old servers give out branches only.
-      return git.run([...args, `+${branch}:${branch}`, ...earlier], options);
+      return git.run([...args, ...byName], options);
     });
   } catch (error) {
     if (error instanceof GitError && error.kind === 'aborted') throw input.signal.reason;

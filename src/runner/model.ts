@@ -2,7 +2,7 @@ import { BgAgentError } from '../task/errors.ts';
 import type { ModelAccess, OutcomeReport, Payload } from '../task/protocol.ts';
 import type { AgentModel, ModelApi } from './agents/agent.ts';
 import { type GatewayLogEntry, openGateway } from './gateway/gateway.ts';
-import { DEFAULT_PRICES, type PriceTable } from './gateway/prices.ts';
+import { withPrices } from './gateway/prices.ts';
 import type { Upstream } from './gateway/upstreams/upstream.ts';
 import type { WorkInput } from './work-input.ts';
 
@@ -35,7 +35,7 @@ export async function openModel(input: WorkInput, api: ModelApi): Promise<ModelG
     upstream: await upstreamOf(access, input),
     models: { main, small },
     limits,
-    prices: pricesOf(access),
+    prices: withPrices(access.prices),
     now: input.now,
     random: input.random,
     onUsage: tellCost,
@@ -75,34 +75,41 @@ export const secretsOf = (access: ModelAccess): string[] =>
     : [access.secret];
 
 /** Each provider is loaded only when it's used. */
-async function upstreamOf(access: ModelAccess, { modelAccess, now }: WorkInput): Promise<Upstream> {
-  /** What counts now; when the provider has refused it, what the platform says anew. */
-  const current = async (refused: unknown): Promise<ModelAccess> =>
-    (refused === undefined ? undefined : await modelAccess(true)) ?? access;
+async function upstreamOf(
+  access: ModelAccess,
+  { modelAccess, now, environment }: WorkInput,
+): Promise<Upstream> {
+  /** What counts now, or what the platform says anew when the provider has refused it. */
+  const latest = async <P extends ModelAccess['provider']>(
+    provider: P,
+    refused: unknown,
+  ): Promise<Extract<ModelAccess, { provider: P }> | undefined> => {
+    const next = await modelAccess(refused !== undefined);
+    return next && isOf(next, provider) ? next : undefined;
+  };
   if (access.provider === 'bedrock') {
     const { createBedrockUpstream } = await import('./gateway/upstreams/bedrock.ts');
-    let latest = access;
     return createBedrockUpstream({
       region: access.region,
+      proxy: environment,
       now,
       async credential(refused) {
-        const next = await current(refused);
-        if (refused !== undefined && next.provider === 'bedrock') latest = next;
+        const { access_key_id, secret_access_key, session_token } =
+          (await latest('bedrock', refused)) ?? access;
         return {
-          accessKeyId: latest.access_key_id,
-          secretAccessKey: latest.secret_access_key,
-          ...(latest.session_token === null ? {} : { sessionToken: latest.session_token }),
+          accessKeyId: access_key_id,
+          secretAccessKey: secret_access_key,
+          ...(session_token === null ? {} : { sessionToken: session_token }),
         };
       },
     });
   }
-  let latest = access;
   const options = {
     ...(access.base_url === null ? {} : { baseUrl: access.base_url }),
+    proxy: environment,
     async credential(refused?: unknown) {
-      const next = await current(refused);
-      if (refused !== undefined && next.provider !== 'bedrock') latest = next;
-      return { kind: latest.auth, value: latest.secret };
+      const { auth, secret } = (await latest(access.provider, refused)) ?? access;
+      return { kind: auth, value: secret };
     },
   };
   if (access.provider === 'openai')
@@ -110,18 +117,10 @@ async function upstreamOf(access: ModelAccess, { modelAccess, now }: WorkInput):
   return (await import('./gateway/upstreams/anthropic.ts')).createAnthropicUpstream(options);
 }
 
-function pricesOf({ prices }: ModelAccess): PriceTable {
-  const own = Object.entries(prices).map(([model, { input, output, cache_read, cache_write }]) => [
-    model,
-    {
-      input,
-      output,
-      ...(cache_read === undefined ? {} : { cacheRead: cache_read }),
-      ...(cache_write === undefined ? {} : { cacheWrite: cache_write }),
-    },
-  ]);
-  return { ...DEFAULT_PRICES, ...Object.fromEntries(own) };
-}
+const isOf = <P extends ModelAccess['provider']>(
+  access: ModelAccess,
+  provider: P,
+): access is Extract<ModelAccess, { provider: P }> => access.provider === provider;
 
 const lineOf = ({ event, ...details }: GatewayLogEntry): string =>
   [event, ...Object.entries(details).map(([name, value]) => `${name}=${value}`)].join(' ');

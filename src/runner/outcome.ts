@@ -20,6 +20,8 @@ export const emptyOutcome = (): OutcomeReport => ({
   build_passed: null,
   lint_passed: null,
   verification: null,
+  review: null,
+  rebased_onto: null,
   turns_attempted: null,
   turns_completed: null,
   cost_usd: null,

@@ -29,6 +29,14 @@ export class SessionUnwantedError extends Error {
 /** The platform refuses this very message; sending it again would change nothing. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';
+  /** The platform's code, and its own words. */
+  readonly code: string;
+  readonly reason: string;
+  constructor(message: string, { code = '', reason = message } = {}) {
+    super(message);
+    this.code = code;
+    this.reason = reason;
+  }
 }
 
 export interface PlatformOptions {
@@ -106,7 +114,11 @@ function understand(what: string, { status, body }: HttpAnswer): unknown {
   const reason = `${what}: ${status} ${String(error.code ?? '')} ${String(error.message ?? '')}`.trim();
   if (status === 401 || status === 409 || (status === 404 && error.code === 'TASK_NOT_FOUND'))
     throw new SessionUnwantedError(reason);
-  if (status >= 400 && status < 500 && ![404, 408, 425, 429].includes(status)) throw new RefusedError(reason);
+  if (status >= 400 && status < 500 && ![404, 408, 425, 429].includes(status))
+    throw new RefusedError(reason, {
+      code: String(error.code ?? ''),
+      reason: String(error.message ?? reason),
+    });
   return RETRY;
 }
 

@@ -1,5 +1,5 @@
-import { checkBranchName } from '../forge/git/branch.ts';
 import { parseRemote } from '../forge/git/remote.ts';
+import { checkBranchName } from '../task/check-branch.ts';
 import type { Payload } from '../task/protocol.ts';
 import { REPOSITORY_FILE } from '../task/repository-file.ts';
 import { createBlockedHosts } from './blocked-hosts.ts';
@@ -28,7 +28,9 @@ export interface Prepared {
 export async function prepare(input: WorkInput, needs: AgentNeeds): Promise<Prepared> {
   const { payload, folders, workDir, environment, phases, output, reporter } = input;
   // Before any of them becomes a path or an argument.
-  for (const branch of [payload.repo.base_branch, payload.repo.branch_name]) checkBranchName(branch);
+  const { base_branch, branch_name, rescue_branch, compare } = payload.repo;
+  for (const branch of [base_branch, branch_name, rescue_branch, compare?.branch])
+    if (branch != null) checkBranchName(branch);
   parseRemote(payload.repo.url);
   await Promise.all([layOutFolders(folders), layOutMirror(mirrorInput(input))]);
   const plan = await planSandbox(payload.sandbox.mode, environment);
@@ -64,6 +66,22 @@ export async function prepare(input: WorkInput, needs: AgentNeeds): Promise<Prep
   return { sandbox: sandbox.value, ...clone.value };
 }
 
+/** Without the commands that the workflow has no use for. */
+function onlySteps(payload: Payload): Payload {
+  const { steps, commands, verification } = payload;
+  const verify = steps.includes('verify');
+  return {
+    ...payload,
+    commands: {
+      setup: steps.includes('setup') ? commands.setup : null,
+      build: verify ? commands.build : null,
+      lint: verify ? commands.lint : null,
+      test: verify ? commands.test : null,
+    },
+    verification: { ...verification, repair: verification.repair && steps.includes('repair') },
+  };
+}
+
 async function narrowedPayload(input: WorkInput): Promise<Payload> {
   const { payload, refused } = applyRepositoryFile(
     input.payload,
@@ -71,5 +89,5 @@ async function narrowedPayload(input: WorkInput): Promise<Payload> {
     input.now(),
   );
   for (const reason of refused) input.output.note(`${REPOSITORY_FILE}: not taken: ${reason}\n`);
-  return payload;
+  return onlySteps(payload);
 }

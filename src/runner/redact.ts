@@ -120,7 +120,8 @@ export function createRedactor(values: readonly string[]): Redactor {
   };
 }
 
-function formsOf(value: string): string[] {
+/** A value as it may show up. */
+export function formsOf(value: string): string[] {
   const hex = Buffer.from(value).toString('hex');
   return [
     value,

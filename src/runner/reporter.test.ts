@@ -87,6 +87,17 @@ describe('the reporter', () => {
     expect(reports.at(-1)).toMatchObject({ events: [], outcome: { result: 'changes' } });
   });
 
+  it('cuts a long log between lines, so that nothing is cut that must be hidden', async () => {
+    const { reporter, reports } = record({});
+    const line = `${'x'.repeat(999)}\n`;
+    reporter.log(line.repeat(450));
+    await reporter.outcome(anOutcome());
+    const texts = reports.map(({ log }) => log?.text ?? '');
+    expect(texts.join('')).toBe(line.repeat(450));
+    expect(texts.every((text) => text.endsWith('\n'))).toBe(true);
+    expect(texts.length).toBeGreaterThan(1);
+  });
+
   it('tells when the session is not wanted any more, and falls silent', async () => {
     const { reporter, reports, errors } = record({
       answer: () => {

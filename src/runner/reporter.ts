@@ -144,9 +144,11 @@ export function createReporter({
   };
 }
 
-/** At most `length` units, without cutting a surrogate pair in two. */
+/** At most `length` units: whole lines where there are some, since what is cut in two can't be hidden; whole characters always. */
 function sliceWhole(text: string, length: number): string {
   if (text.length <= length) return text;
+  const lineEnd = text.lastIndexOf('\n', length - 1) + 1;
+  if (lineEnd > 0) return text.slice(0, lineEnd);
   const last = text.charCodeAt(length - 1);
   return text.slice(0, last >= 0xd800 && last <= 0xdbff ? length - 1 : length);
 }

@@ -62,7 +62,10 @@ async function readText(input: WorkInput): Promise<string | undefined> {
 }
 
 async function textOf({ git, payload }: WorkInput, options: GitRun): Promise<string | undefined> {
-  const entry = await git.text(['ls-tree', payload.repo.base_sha, '--', REPOSITORY_FILE], options);
+  const { base_sha, compare } = payload.repo;
+  // What is only reviewed may be anybody's: it has no say in how it's reviewed.
+  const commit = payload.read_only && compare ? compare.sha : base_sha;
+  const entry = await git.text(['ls-tree', commit, '--', REPOSITORY_FILE], options);
   if (entry === '') return undefined;
   const [mode = '', , blob = ''] = entry.split(/\s/);
   if (!mode.startsWith('100')) throw invalid('must be a plain file, not a link or a folder');

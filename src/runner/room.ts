@@ -1,4 +1,5 @@
 import type { AgentInput } from './agents/agent.ts';
+import type { Exchange } from './exchange.ts';
 import { createLauncher } from './launcher.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { createTail, type Tail } from './tail.ts';
@@ -14,10 +15,13 @@ export interface Room extends Pick<AgentInput, 'start' | 'environment'> {
 /** Characters of a command's output that are handed on. */
 const TAIL_LENGTH = 8_000;
 
-export function createRoom(input: WorkInput, sandbox: Sandbox): Room {
+export function createRoom(
+  input: WorkInput,
+  { sandbox, exchange }: { sandbox: Sandbox; exchange: Exchange },
+): Room {
   const { payload, folders, stop, output, redact } = input;
   const session = `${payload.task_id}-${payload.attempt}`;
-  const environment = agentEnvironment(input, session);
+  const environment = agentEnvironment(input, session, exchange.reviewFile);
   let tail: Tail | undefined;
   const start = createLauncher({
     sandbox,
@@ -71,6 +75,7 @@ const plain = (text: string): string =>
 function agentEnvironment(
   { folders, payload, environment }: WorkInput,
   session: string,
+  reviewFile: string,
 ): Record<string, string> {
   return {
     PATH: environment.PATH ?? '/usr/local/bin:/usr/bin:/bin',
@@ -80,5 +85,6 @@ function agentEnvironment(
     TERM: 'dumb',
     BGAGENT_SESSION: session,
     BGAGENT_TASK_ID: payload.task_id,
+    ...(payload.outcome === 'review' ? { BGAGENT_REVIEW_FILE: reviewFile } : {}),
   };
 }

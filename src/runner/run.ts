@@ -1,10 +1,11 @@
 import { mkdir, realpath, rm } from 'node:fs/promises';
 import { createGit } from '../forge/git/git.ts';
 import { messageOf } from '../task/errors.ts';
-import type { Bootstrap, Credentials, OutcomeReport, Payload } from '../task/protocol.ts';
+import type { Bootstrap, OutcomeReport, Payload } from '../task/protocol.ts';
+import { createCredentials } from './credentials.ts';
 import { runFolders } from './folders.ts';
 import { createHttpClient } from './http.ts';
-import { secretsOf } from './model.ts';
+import { createNudges } from './nudges.ts';
 import { createOutputLog } from './output.ts';
 import { createPhases } from './phases.ts';
 import { createPlatform, type Platform, SessionUnwantedError } from './platform.ts';
@@ -12,7 +13,6 @@ import { createRedactor, type Redactor } from './redact.ts';
 import { createReporter } from './reporter.ts';
 import { createStop, type Stop } from './stop.ts';
 import { doWork } from './work.ts';
-import type { WorkInput } from './work-input.ts';
 
 const EXIT = { done: 0, failed: 1, unwanted: 3 } as const;
 
@@ -86,12 +86,14 @@ async function runPayload(
     logMaxBytes: payload.limits.output_max_bytes + LOG_MARGIN_BYTES,
     onReply: (reply) => {
       if (reply.cancel_requested) stop.now({ kind: 'cancelled' });
+      nudges.offer(reply.nudges);
     },
     onError: (error) => {
       log(`${messageOf(error)}\n`);
       stop.now({ kind: 'unwanted', message: messageOf(error) });
     },
   });
+  const nudges = createNudges({ reporter });
   const output = createOutputLog({
     redactor,
     maxBytes: payload.limits.output_max_bytes,
@@ -117,7 +119,7 @@ async function runPayload(
       workDir,
       folders,
       git: createGit({ environment: options.environment }),
-      ...credentialsOnce(platform, secrets),
+      ...createCredentials({ platform, now, hide: (...values) => void secrets.push(...values) }),
       redact: (text) => redactor.text(text),
       findSecret: redactor.find,
       environment: options.environment,
@@ -125,6 +127,7 @@ async function runPayload(
       output,
       phases: createPhases({ reporter, clock }),
       stop,
+      nudges,
       now,
       random: options.random,
     });
@@ -143,25 +146,6 @@ async function runPayload(
 
 /** Room for the runner's own lines beside the agent's. */
 const LOG_MARGIN_BYTES = 256 * 1024;
-
-/** Asked for when the first transfer or model call needs them, and hidden from then on wherever they'd show up. */
-function credentialsOnce(
-  platform: Platform,
-  secrets: string[],
-): Pick<WorkInput, 'credentials' | 'modelAccess'> {
-  let asked: Promise<Credentials> | undefined;
-  const ask = (anew = false): Promise<Credentials> => {
-    if (anew) asked = undefined;
-    asked ??= platform.credentials().then((credentials) => {
-      const { git, model } = credentials;
-      if (git) secrets.push(git.password, Buffer.from(`${git.username}:${git.password}`).toString('base64'));
-      if (model) secrets.push(...secretsOf(model));
-      return credentials;
-    });
-    return asked;
-  };
-  return { credentials: async () => (await ask()).git, modelAccess: async (anew) => (await ask(anew)).model };
-}
 
 /** Of values of which more may come to be known. */
 function growingRedactor(secrets: readonly string[]): Redactor {
@@ -182,6 +166,14 @@ function growingRedactor(secrets: readonly string[]): Redactor {
 const redacted = (outcome: OutcomeReport, redactor: Redactor): OutcomeReport => ({
   ...outcome,
   summary: outcome.summary === null ? null : redactor.text(outcome.summary),
+  review: outcome.review && {
+    summary: redactor.text(outcome.review.summary),
+    comments: outcome.review.comments.map(({ path, line, body }) => ({
+      path: redactor.text(path),
+      line,
+      body: redactor.text(body),
+    })),
+  },
   diff: outcome.diff === null ? null : redactor.text(outcome.diff),
   error: outcome.error && { ...outcome.error, message: redactor.text(outcome.error.message) },
 });

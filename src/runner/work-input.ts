@@ -2,6 +2,7 @@ import type { Git } from '../forge/git/git.ts';
 import type { ModelAccess, Payload } from '../task/protocol.ts';
 import type { RunFolders } from './folders.ts';
 import type { MirrorInput } from './mirror.ts';
+import type { Nudges } from './nudges.ts';
 import type { OutputLog } from './output.ts';
 import type { Phases } from './phases.ts';
 import type { Reporter } from './reporter.ts';
@@ -26,6 +27,8 @@ export interface WorkInput {
   output: OutputLog;
   phases: Phases;
   stop: Stop;
+  /** What people say to the agent. */
+  nudges: Nudges;
   now(): number;
   /** 0 up to 1. */
   random(): number;

@@ -72,7 +72,7 @@ async function workWith(
     const summary =
       (result.ending.kind === 'done' ? result.ending.summary : null) ?? (await readSummary(exchange));
     Object.assign(outcome, verified(result.verification, summary));
-    await deliver(input, workspace, result, outcome);
+    await deliver(input, { workspace, exchange }, result, outcome);
   } finally {
     clearTimeout(deadline);
     ended.abort();

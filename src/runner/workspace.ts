@@ -2,6 +2,8 @@ import { constants } from 'node:fs';
 import { access, copyFile, mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type GitRun, gitFailure } from '../forge/git/git.ts';
+import { parseRemote } from '../forge/git/remote.ts';
+import { messageOf } from '../task/errors.ts';
 import type { RunFolders } from './folders.ts';
 import { INFO_ATTRIBUTES, type MirrorInput, refreshMirror, transferOptions } from './mirror.ts';
 
@@ -46,7 +48,7 @@ export async function createWorkspace(input: WorkspaceInput): Promise<Workspace>
       throw gitFailure(error, 'CLONE_FAILED', `the files of ${startSha.slice(0, 12)} could not be written`);
     });
   }
-  await Promise.all([layOutAgentsGit(folders, repo.branch_name, startSha), noteLeftOut(input)]);
+  await Promise.all([layOutAgentsGit(folders, repo, startSha), fetchComparison(input), noteLeftOut(input)]);
   return { startSha };
 }
 
@@ -96,11 +98,36 @@ async function layOutGit(
 }
 
 /** A copy for the agent's own `git status`, `log`, `diff` and `commit`. The runner never reads it and removes it in the end. */
-async function layOutAgentsGit(folders: RunFolders, branch: string, sha: string): Promise<void> {
+async function layOutAgentsGit(
+  folders: RunFolders,
+  { branch_name: branch, compare }: MirrorInput['repo'],
+  sha: string,
+): Promise<void> {
   const folder = join(folders.work, '.git');
   const config = `${CONFIG}[user]\n\tname = agent\n\temail = agent@bgagent.invalid\n`;
   await layOutGit(folder, { branch, sha, objects: join(folders.mirror, 'objects'), config });
   await copyFile(join(folders.git, 'index'), join(folder, 'index'));
+  if (compare === null) return;
+  const ref = join(folder, 'refs/remotes/origin', compare.branch);
+  await mkdir(join(ref, '..'), { recursive: true, mode: 0o700 });
+  await writeFile(ref, `${compare.sha}\n`);
+}
+
+/** The agent has no way to the remote: what its `git diff` will need of a partial mirror is fetched before. */
+async function fetchComparison(input: WorkspaceInput): Promise<void> {
+  const { git, repo, mirror, note, signal } = input;
+  if (repo.compare === null || parseRemote(repo.url).kind === 'local') return;
+  const head = repo.resume_sha ?? repo.base_sha;
+  try {
+    const options = { ...(await transferOptions(input)), gitDir: mirror };
+    await git.run(
+      ['diff', '--no-ext-diff', '--no-textconv', '--numstat', `${repo.compare.sha}...${head}`, '--'],
+      options,
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    note(`the changes of the pull request could not be fetched whole: ${messageOf(error)}\n`);
+  }
 }
 
 /** Says what a plain clone would have had and this work tree has not. */

@@ -125,6 +125,24 @@ export const ERRORS = {
     remedy: 'Nothing to do.',
     retryable: false,
   },
+  WEBHOOK_NOT_FOUND: {
+    category: 'input',
+    title: 'No such webhook',
+    remedy: 'List the webhooks with `bgagent webhook list`.',
+    retryable: false,
+  },
+  WEBHOOK_ALREADY_REVOKED: {
+    category: 'conflict',
+    title: 'The webhook is revoked already',
+    remedy: 'Nothing to do.',
+    retryable: false,
+  },
+  WEBHOOK_DELIVERY_REPLAYED: {
+    category: 'conflict',
+    title: 'The delivery was taken before',
+    remedy: 'Sign a new delivery; with X-Webhook-Timestamp, each one is another.',
+    retryable: false,
+  },
   DELIVERY_NOT_FOUND: {
     category: 'input',
     title: 'No such delivery',
@@ -353,6 +371,31 @@ export const ERRORS = {
     remedy: 'Check the number; reopen the pull request, or start a new task.',
     retryable: false,
   },
+  CONTENT_BLOCKED: {
+    category: 'input',
+    title: 'The issue or pull request was blocked by content policy',
+    remedy: 'Look at the text that the message names; take out what speaks to the agent against its orders.',
+    retryable: false,
+  },
+  SCREENING_UNAVAILABLE: {
+    category: 'platform',
+    title: 'What others wrote could not be screened',
+    remedy: 'Retry when the screen answers again; nothing unscreened reaches an agent.',
+    retryable: true,
+  },
+  PR_HEAD_MOVED: {
+    category: 'repository',
+    title: 'The branch of the pull request moved meanwhile',
+    remedy:
+      'The work is on the branch that the task names: merge it by hand, or submit the task again on what the branch is now.',
+    retryable: true,
+  },
+  REVIEW_MISSING: {
+    category: 'agent',
+    title: 'The agent left no review',
+    remedy: 'See the log of the task for what it did instead; retry, or name what to look at in the task.',
+    retryable: true,
+  },
   PR_FROM_FORK: {
     category: 'repository',
     title: 'The branch of the pull request is in a fork',
@@ -449,6 +492,19 @@ export const ERRORS = {
     title: 'The platform has no credentials for the model',
     remedy: 'Set the variable that the message names where the platform runs, and start it again.',
     retryable: false,
+  },
+  MODEL_ROLE_REFUSED: {
+    category: 'auth',
+    title: 'AWS does not give the role for the model',
+    remedy:
+      'Allow `sts:AssumeRole` on the role of `bedrock_role_arn` to the platform’s AWS user, and name that user in the role’s trust policy.',
+    retryable: false,
+  },
+  MODEL_ROLE_UNAVAILABLE: {
+    category: 'auth',
+    title: 'AWS could not be asked for the role for the model',
+    remedy: 'Check that the platform reaches AWS STS in `bedrock_region`, then submit the task again.',
+    retryable: true,
   },
   MODEL_NOT_PRICED: {
     category: 'input',

@@ -41,6 +41,24 @@ export const EVENTS = {
     summary: 'Someone asked for the end of the task.',
     metadata: z.object({ by: z.string() }),
   },
+  nudge_received: {
+    emitter: 'api',
+    summary: 'Someone has something to say to the agent.',
+    metadata: z.object({ nudge_id: z.string(), by: z.string(), preview }),
+  },
+  nudge_delivered: {
+    emitter: 'runner',
+    summary: 'The agent was given what someone had to say.',
+    metadata: z.object({
+      nudge_id: z.string(),
+      how: z.enum(['file', 'turn']).describe('a line in its file, or a turn of its conversation'),
+    }),
+  },
+  nudge_refused: {
+    emitter: 'runner',
+    summary: 'The agent could not be given what someone had to say.',
+    metadata: z.object({ nudge_id: z.string(), reason: z.string() }),
+  },
   admission_queued: {
     emitter: 'orchestrator',
     summary: 'No slot is free; the task waits its turn.',
@@ -59,12 +77,26 @@ export const EVENTS = {
   preflight_passed: {
     emitter: 'orchestrator',
     summary: 'The repository is reachable and can be pushed to.',
-    metadata: z.object({ base_branch: z.string(), base_sha: z.string() }),
+    metadata: z.object({
+      base_branch: z.string(),
+      base_sha: z.string(),
+      warnings: z.array(z.string()).optional().describe('what people should know although it can begin'),
+    }),
   },
   hydration_complete: {
     emitter: 'orchestrator',
     summary: 'The input of the agent is ready.',
-    metadata: z.object({ branch_name: z.string(), prompt_chars: z.number() }),
+    metadata: z.object({
+      branch_name: z.string(),
+      prompt_chars: z.number(),
+      context_tokens: z
+        .number()
+        .optional()
+        .describe('of issue, pull request and comments, as counted against hydration_max_tokens'),
+      comments_dropped: z.number().optional().describe('oldest comments that were too much'),
+      texts_cut: z.array(z.string()).optional().describe('texts of which the agent gets the beginning only'),
+      comments_withheld: z.array(z.string()).optional().describe('comments that the content policy blocked'),
+    }),
   },
   capacity_waiting: {
     emitter: 'orchestrator',
@@ -173,7 +205,31 @@ export const EVENTS = {
   pr_created: {
     emitter: 'orchestrator',
     summary: 'The pull request is open.',
-    metadata: z.object({ pr_url: z.string(), pr_number: z.number() }),
+    metadata: z.object({
+      pr_url: z.string(),
+      pr_number: z.number(),
+      draft: z.boolean().optional().describe('the work made a check worse'),
+      warnings: z.array(z.string()).optional().describe('what could not be done of it, such as a label'),
+    }),
+  },
+  pr_updated: {
+    emitter: 'orchestrator',
+    summary: 'The pull request that the task works on has its commits, or its answer.',
+    metadata: z.object({
+      pr_url: z.string(),
+      pr_number: z.number(),
+      head_sha: z.string().nullable().describe('null when nothing was changed'),
+    }),
+  },
+  review_posted: {
+    emitter: 'orchestrator',
+    summary: 'The review is on the pull request.',
+    metadata: z.object({
+      pr_url: z.string(),
+      pr_number: z.number(),
+      review_url: z.string(),
+      comments: z.number(),
+    }),
   },
   approval_requested: {
     emitter: 'orchestrator',

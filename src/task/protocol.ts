@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { OUTCOMES, type Timings } from './task.ts';
 import { checkResultSchema } from './verification.ts';
+import { WORKFLOW_OUTCOMES, WORKFLOW_STEPS } from './workflows.ts';
 
 /**
  * What runner and platform say to each other under /v1/runner/{task_id}: start, payload, report, credentials.
@@ -35,6 +36,10 @@ export const payloadSchema = z.object({
   attempt: z.number().int(),
   workflow: z.string(),
   read_only: z.boolean(),
+  /** What the work is to leave behind. */
+  outcome: z.enum(WORKFLOW_OUTCOMES).default('pull_request'),
+  /** Which of the repository's commands are run around the agent. */
+  steps: z.array(z.enum(WORKFLOW_STEPS)).default([...WORKFLOW_STEPS]),
   repo: z.object({
     /** The URL or path to clone from and push to, without credentials. */
     url: z.string(),
@@ -45,6 +50,15 @@ export const payloadSchema = z.object({
     branch_name: z.string(),
     /** What this task pushed in an earlier attempt: go on from there. */
     resume_sha: z.string().nullable(),
+    /**
+     * Set when the branch is not the task's own but a pull request's: it's only ever moved forward, and what it can't take
+     * (unfinished work, or work that doesn't go together with what others pushed meanwhile) is kept on this one.
+     */
+    rescue_branch: z.string().nullable().default(null),
+    /** What the remote gives the branch's head out under besides its name, such as `refs/pull/34/head`; null = nothing. */
+    head_ref: z.string().nullable().default(null),
+    /** What a pull request is compared with: its base, for the agent to look at. */
+    compare: z.object({ branch: z.string(), sha: z.string() }).nullable().default(null),
   }),
   prompt: z.string(),
   commit: z.object({ title: z.string(), author_name: z.string(), author_email: z.string() }),
@@ -99,12 +113,20 @@ export const payloadSchema = z.object({
 });
 export type Payload = z.infer<typeof payloadSchema>;
 
-/** US dollars for a million tokens. Without rates for the cache, its tokens cost what input costs. */
-export const modelPriceSchema = z.strictObject({
+const ratesSchema = z.strictObject({
   input: z.number().min(0),
   output: z.number().min(0),
   cache_read: z.number().min(0).optional(),
+  /** For five minutes. */
   cache_write: z.number().min(0).optional(),
+  /** For an hour; default: as `cache_write`. */
+  cache_write_1h: z.number().min(0).optional(),
+});
+
+/** US dollars for a million tokens. Without rates for the cache, its tokens cost what input costs. */
+export const modelPriceSchema = ratesSchema.extend({
+  /** Of the whole call, when its input is over so many tokens. */
+  long: ratesSchema.extend({ above_input_tokens: z.number().int().min(1) }).optional(),
 });
 
 const modelNames = {
@@ -132,6 +154,8 @@ export const modelAccessSchema = z.discriminatedUnion('provider', [
     access_key_id: z.string(),
     secret_access_key: z.string(),
     session_token: z.string().nullable(),
+    /** When the keys end, ISO 8601; null for lasting ones. */
+    expires_at: z.string().nullable().default(null),
     ...modelNames,
   }),
 ]);
@@ -143,6 +167,7 @@ export const credentialsSchema = z.object({
   git: z.object({ username: z.string(), password: z.string() }).nullable(),
   /** Null where the agent needs no model, or the deployment has no credentials for one. */
   model: modelAccessSchema.nullable().default(null),
+  /** When the first of them ends, ISO 8601: ask again before. Null: they last. */
   expires_at: z.string().nullable(),
 });
 export type Credentials = z.infer<typeof credentialsSchema>;
@@ -160,6 +185,23 @@ const RUN_RESULTS = [
   'turn_limit',
   'budget',
 ] as const;
+
+/** What a review may have, in characters and comments; more is left out, and said. */
+export const REVIEW_LIMITS = { summary: 10_000, comments: 50, path: 1_000, body: 5_000 } as const;
+
+const reviewSchema = z.object({
+  summary: z.string().max(REVIEW_LIMITS.summary),
+  comments: z
+    .array(
+      z.object({
+        path: z.string().max(REVIEW_LIMITS.path),
+        line: z.number().int().min(1),
+        body: z.string().max(REVIEW_LIMITS.body),
+      }),
+    )
+    .max(REVIEW_LIMITS.comments),
+});
+export type Review = z.infer<typeof reviewSchema>;
 
 export const outcomeReportSchema = z.object({
   result: z.enum(RUN_RESULTS),
@@ -179,6 +221,10 @@ export const outcomeReportSchema = z.object({
   lint_passed: z.boolean().nullable(),
   /** Each command before and after the work; null when nothing was verified. */
   verification: z.array(checkResultSchema).nullable().default(null),
+  /** Of a workflow that reviews. */
+  review: reviewSchema.nullable().default(null),
+  /** The commit of others that the work was put on top of, after the checks had run. */
+  rebased_onto: z.string().nullable().default(null),
   turns_attempted: z.number().int().nullable(),
   turns_completed: z.number().int().nullable(),
   cost_usd: z.number().nullable(),

@@ -15,9 +15,15 @@ export const repoConfigSchema = z.object({
   system_prompt_overrides: z.string().nullable(),
   build_command: z.string().nullable(),
   lint_command: z.string().nullable(),
+  /** Records of earlier versions lack it. */
+  test_command: z.string().nullable().default(null),
   setup_command: z.string().nullable(),
   egress_allowlist: z.array(z.string()),
   token_secret: z.string().nullable(),
+  /** Labels of the pull requests that are opened. */
+  pr_labels: z.array(z.string()).default([]),
+  /** Who is asked to review them: users, or teams as `org/team`. */
+  pr_reviewers: z.array(z.string()).default([]),
   deadline_s: z.number().int().min(10).max(172_800).nullable(),
   notifications: z.record(z.string(), z.unknown()).nullable(),
   cedar_policies: z.array(z.string()),

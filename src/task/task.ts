@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { notificationsSchema } from './notifications.ts';
 import { TASK_STATUSES } from './status.ts';
+import { checkResultSchema } from './verification.ts';
 
 /**
  * The record of a task. Names are those of the wire (snake_case), so that one shape serves the store, the API and the
@@ -90,6 +91,8 @@ export const taskSchema = z.object({
   cost_usd: z.number().nullable(),
   build_passed: z.boolean().nullable(),
   lint_passed: z.boolean().nullable(),
+  /** Each command before and after the work, without its output; null when nothing was verified. */
+  verification: z.array(checkResultSchema).nullable().default(null),
   prompt_version: z.string().nullable(),
   trace: z.boolean(),
   retry_of: z.string().nullable(),

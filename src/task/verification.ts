@@ -21,3 +21,14 @@ export const checkResultSchema = z.object({
   output_tail: z.string().nullable(),
 });
 export type CheckResult = z.infer<typeof checkResultSchema>;
+
+/** What passed before the work and doesn't any more. */
+export const regressions = (results: readonly CheckResult[]): CheckResult[] =>
+  results.filter(({ regressed }) => regressed);
+
+/**
+ * Whether the work made anything worse than it was before; false when nothing was verified. `build_passed` can't tell: it is
+ * also false for a build that was broken already.
+ */
+export const regressed = (verification: readonly CheckResult[] | null): boolean =>
+  regressions(verification ?? []).length > 0;

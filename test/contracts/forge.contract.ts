@@ -15,6 +15,8 @@ export interface ForgeHarness {
   readOnlyRepo(): Promise<string | null>;
   /** Makes the branch point to the repository's head. */
   createBranch(repo: string, branch: string): Promise<void>;
+  /** Why it has no issues and pull requests; null when it has them, and passes their suite, too. */
+  withoutCollaboration: string | null;
   /** What it says of a repository that is not there, and of one that may not be pushed to. Default: REPO_UNREACHABLE, PUSH_REJECTED. */
   codes?: { missing: ErrorCode; readOnly: ErrorCode };
   close(): Promise<void>;
@@ -39,6 +41,18 @@ export function forgeContract(name: string, create: () => Promise<ForgeHarness>)
         baseSha: head,
         pullRequest: null,
         warnings: [],
+      });
+    });
+
+    it('has issues and pull requests, or says that it has none', async ({ annotate }) => {
+      const { withoutCollaboration, forge } = harness;
+      expect(forge.collaboration === null).toBe(withoutCollaboration !== null);
+      if (withoutCollaboration === null) return;
+      expect(withoutCollaboration).not.toBe('');
+      await annotate(withoutCollaboration);
+      const { repo } = await harness.repo();
+      await expect(forge.preflight(repo, { prNumber: 1 })).rejects.toMatchObject({
+        code: 'PR_NOT_FOUND_OR_CLOSED',
       });
     });
 

@@ -8,12 +8,14 @@ import { deliveryStoreContract } from './delivery-store.contract.ts';
 import { eventStoreContract } from './event-store.contract.ts';
 import { leaseStoreContract } from './lease-store.contract.ts';
 import { messageStoreContract } from './message-store.contract.ts';
+import { nudgeStoreContract } from './nudge-store.contract.ts';
 import { outcomeStoreContract } from './outcome-store.contract.ts';
 import { repoStoreContract } from './repo-store.contract.ts';
 import { type Skip, testsWithSkips } from './skips.ts';
 import { taskMovesContract } from './task-moves.contract.ts';
 import { taskStoreContract } from './task-store.contract.ts';
 import { wakeupStoreContract } from './wakeup-store.contract.ts';
+import { webhookStoreContract } from './webhook-store.contract.ts';
 
 /** Fresh, empty stores over one backend, on a clock that stands still. */
 export interface StoresHarness {
@@ -60,6 +62,8 @@ export function storesContract({
     describe('leases', () => leaseStoreContract(part));
     describe('repositories', () => repoStoreContract(part));
     describe('API keys', () => apiKeyStoreContract(part));
+    describe('webhooks', () => webhookStoreContract(part));
+    describe('nudges', () => nudgeStoreContract(part));
     describe('deliveries', () => deliveryStoreContract(part));
     describe('posted messages', () => messageStoreContract(part));
     describe('linked accounts', () => accountLinkStoreContract(part));

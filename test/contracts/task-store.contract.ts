@@ -195,6 +195,18 @@ export function taskStoreContract({ create, it }: Part): void {
         await stores.tasks.create(task, [aCreation], { key, bodyHash: key });
         await stores.outcomes.put(task.task_id, 1, anOutcome());
         await stores.wakeups.signal(task.task_id);
+        await stores.nudges.add(
+          {
+            nudge_id: newTaskId(),
+            task_id: task.task_id,
+            user_id: task.user_id,
+            message: 'go on',
+            submitted_at: task.created_at,
+            idempotency_key: null,
+            settled_at: null,
+          },
+          [],
+        );
         return task;
       };
       const end = (task: Task) =>
@@ -228,6 +240,8 @@ export function taskStoreContract({ create, it }: Part): void {
       expect(await stores.outcomes.get(old.task_id, 1)).toBeUndefined();
       expect(await stores.outcomes.get(running.task_id, 1)).toBeDefined();
       expect(await stores.wakeups.park(old.task_id, 'callback')).toEqual({ pending: false });
+      expect(await stores.nudges.waiting(old.task_id, 1)).toEqual([]);
+      expect(await stores.nudges.waiting(running.task_id, 1)).toHaveLength(1);
       expect((await stores.leases.list('')).map(({ name }) => name)).toEqual(['fresh', 'held']);
       const again = aTask({ task_id: newTaskId() });
       expect(

@@ -183,9 +183,11 @@ describe('administration', () => {
       build_command: 'npm test',
     });
     await json('repo', 'set', 'octo/hello', '--unset', 'max_turns', '--egress', 'a.example,b.example');
+    await json('repo', 'set', 'octo/hello', '--test', 'npm run slow');
     expect((await json('repo', 'show', 'octo/hello')).value).toMatchObject({
       max_turns: null,
       build_command: 'npm test',
+      test_command: 'npm run slow',
       egress_allowlist: ['a.example', 'b.example'],
     });
     expect((await bgagent(['repo', 'list'])).out).toContain('octo/hello');

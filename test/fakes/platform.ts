@@ -25,6 +25,12 @@ export interface FakePlatform {
   reply: ReportReply;
   credentials: { username: string; password: string } | null;
   model: ModelAccess | null;
+  /** When the credentials end. */
+  expiresAt: string | null;
+  /** How often credentials were asked for. */
+  readonly credentialsAsked: number;
+  /** In place of credentials: refused with this code. */
+  credentialsRefused: string | null;
   /** Resolves when the outcome is there. */
   ended(): Promise<OutcomeReport>;
   /** Resolves when an event of that type is there. */
@@ -42,6 +48,7 @@ export async function createFakePlatform(payload: () => Payload): Promise<FakePl
   let outcome: OutcomeReport | undefined;
   let reports = 0;
   let holder: string | undefined;
+  let credentialsAsked = 0;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
@@ -60,8 +67,12 @@ export async function createFakePlatform(payload: () => Payload): Promise<FakePl
       return holder === runner_id ? send(response, { started: true }) : fail(response, 409, 'EPOCH_STALE');
     }
     if (what === 'payload') return send(response, payload());
-    if (what === 'credentials')
-      return send(response, { git: platform.credentials, model: platform.model, expires_at: null });
+    if (what === 'credentials') {
+      credentialsAsked += 1;
+      if (platform.credentialsRefused !== null) return fail(response, 403, platform.credentialsRefused);
+      const { credentials: git, model, expiresAt: expires_at } = platform;
+      return send(response, { git, model, expires_at });
+    }
     if (what === 'report') return send(response, take(reportRequestSchema.parse(body)));
     return fail(response, 404, 'NOT_FOUND');
   }
@@ -128,6 +139,11 @@ export async function createFakePlatform(payload: () => Payload): Promise<FakePl
     reply: { cancel_requested: false, nudges: [] },
     credentials: null,
     model: null,
+    expiresAt: null,
+    credentialsRefused: null,
+    get credentialsAsked() {
+      return credentialsAsked;
+    },
     ended: () => until(() => outcome),
     async seen(eventType, matches = () => true) {
       await until(() =>

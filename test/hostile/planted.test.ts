@@ -5,11 +5,16 @@ import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Task } from '../../src/task/task.ts';
 import { call, type RunningPlatform, startUp } from '../e2e/platform.ts';
+import { createModelServer, type ModelServer } from '../fakes/model-server.ts';
 import { bareRepo, git } from '../fixtures/git-repo.ts';
 import { type GitServer, startGitServer } from '../fixtures/git-server.ts';
+import { claudeMissing } from '../fixtures/installed-agents.ts';
 import { sandboxMissing } from '../fixtures/runner.ts';
 
 const missing = await sandboxMissing();
+const noClaude = claudeMissing();
+if (missing === undefined && noClaude !== undefined)
+  process.stderr.write(`planted secrets: without the agent claude: ${noClaude}\n`);
 
 const marker = (place: string): string => `plant-${place}-${'x7Q2'.repeat(4)}`;
 /** A secret in every place where one can be, by the name of the place. */
@@ -19,15 +24,18 @@ const PLANTED: Record<string, string> = {
   'secrets.json': marker('secrets-file'),
   'forge credential': marker('forge'),
   'model key': marker('model'),
+  'settings file': marker('settings'),
   '.netrc': marker('netrc'),
   '.git-credentials': marker('git-credentials'),
   '.ssh/id_ed25519': marker('ssh'),
   '.aws/credentials': marker('aws'),
   '.npmrc': marker('npmrc'),
 };
+/** So that a repository can hold it, where nothing that looks for it finds it. */
+const spaced = (text: string): string => [...text].join(' ');
 const backwards = (text: string): string => [...text].reverse().join('');
 /** Files of the platform that hold secrets because that's what they are for. */
-const KEEPERS = ['secrets.json', 'client.json', 'bootstrap.json'];
+const KEEPERS = ['secrets.json', 'client.json', 'bootstrap.json', 'config.yaml'];
 const ELSEWHERE = marker('workspace');
 
 /** A whole platform with its sandbox; tasks that succeed, fail and are cancelled, each looking everywhere (N2). */
@@ -35,6 +43,7 @@ describe.skipIf(missing)(`planted secrets${missing ? ` (skipped: ${missing})` : 
   let folder: string;
   let server: GitServer;
   let platform: RunningPlatform;
+  let model: ModelServer;
   const tasks: Task[] = [];
   const answers: string[] = [];
   const processes: string[] = [];
@@ -57,11 +66,19 @@ describe.skipIf(missing)(`planted secrets${missing ? ` (skipped: ${missing})` : 
         OTHER: PLANTED['secrets.json'],
       }),
     );
-    bareRepo(folder);
+    put(join(data, 'config.yaml'), `# ${PLANTED['settings file']}\nlog_level: debug\n`);
+    bareRepo(folder, { 'README.md': '# Hello\n', 'known.txt': spaced(PLANTED['secrets.json'] ?? '') });
     const credentials = { username: 'octo', password: PLANTED['forge credential'] ?? '' };
     server = await startGitServer(folder, { credentials });
+    model = await createModelServer({
+      answer: ({ text }) =>
+        text.includes('"tool_result"')
+          ? { text: 'I have looked.' }
+          : { tools: [{ name: 'Bash', input: { command: looking(folder, home), description: 'Looks' } }] },
+    });
     platform = await startUp(data, {
       HOME: home,
+      ANTHROPIC_BASE_URL: model.url,
       GITHUB_TOKEN: PLANTED.environment ?? '',
       BGAGENT_SECRET_MORE: PLANTED['secret of the environment'] ?? '',
     });
@@ -87,6 +104,10 @@ describe.skipIf(missing)(`planted secrets${missing ? ` (skipped: ${missing})` : 
         tasks.push(await until(await submit(repo, what), isOver));
       await call(platform, 'DELETE', `/v1/tasks/${waiting}`);
       tasks.push(await until(waiting, isOver));
+      if (noClaude === undefined) {
+        await call(platform, 'PUT', `/v1/repos/${encodeURIComponent(repo)}`, { agent: 'claude' });
+        tasks.push(await until(await submit(repo, 'Look around'), isOver));
+      }
     } finally {
       clearInterval(watch);
     }
@@ -110,6 +131,7 @@ describe.skipIf(missing)(`planted secrets${missing ? ` (skipped: ${missing})` : 
   afterAll(async () => {
     await platform?.end('SIGTERM');
     await server?.close();
+    await model?.close();
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   });
 
@@ -145,7 +167,12 @@ describe.skipIf(missing)(`planted secrets${missing ? ` (skipped: ${missing})` : 
     );
 
   it('are needed: tasks succeed, fail and are cancelled with them', () => {
-    expect(tasks.map(({ status }) => status)).toEqual(['COMPLETED', 'FAILED', 'CANCELLED']);
+    expect(tasks.map(({ status }) => status)).toEqual([
+      'COMPLETED',
+      'FAILED',
+      'CANCELLED',
+      ...(noClaude === undefined ? ['COMPLETED'] : []),
+    ]);
     // One of each task at least.
     expect(
       Object.keys(PLANTED).filter((place) => place.startsWith('task token')).length,
@@ -159,7 +186,18 @@ describe.skipIf(missing)(`planted secrets${missing ? ` (skipped: ${missing})` : 
       expect(foundIn(log)).toEqual([]);
     }
     // What one task has in its home only that task finds: they do look.
-    expect(logs.map((log) => log.includes(backwards(ELSEWHERE)))).toEqual([false, false, true]);
+    const finds = logs.map((log) => log.includes(backwards(ELSEWHERE)));
+    expect(finds.slice(0, 3)).toEqual([false, false, true]);
+  });
+
+  it('are hidden when a repository knows one that the run was never given', () => {
+    for (const log of logs.slice(0, 3)) expect(log).toContain('known: [redacted]');
+  });
+
+  it.skipIf(noClaude)('are in nothing that Claude sends to its model', () => {
+    const sent = model.requests.map(({ text }) => text).join('\n');
+    expect(sent).toContain('looked');
+    expect(foundIn(sent)).toEqual([]);
   });
 
   it('are in no answer of the API', () => expect(foundIn(answers.join('\n'))).toEqual([]));
@@ -186,22 +224,26 @@ describe.skipIf(missing)(`planted secrets${missing ? ` (skipped: ${missing})` : 
 });
 
 /** Prints all that it gets hold of, backwards, so that nothing hides it on the way. */
+const looking = (folder: string, home: string): string =>
+  [
+    '{ env',
+    'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline | tr "\\0" "\\n"',
+    'git config --list --show-origin; git remote -v',
+    'printf "protocol=http\\nhost=127.0.0.1\\n\\n" | GIT_TERMINAL_PROMPT=0 git credential fill',
+    `cat ${Object.keys(PLANTED)
+      .filter((name) => name.startsWith('.'))
+      .map((name) => `${home}/${name}`)
+      .join(' ')}`,
+    `cat ${folder}/data/*.json ${folder}/data/*.yaml ${folder}/data/sessions/*/*; grep -rhs plant- ${folder} /home /run /var/tmp`,
+    '} 2>&1 | rev',
+    'echo looked; echo x > x.txt',
+  ].join('\n');
+
 const looksEverywhere = (folder: string, home: string): string =>
   [
     `grep -qs WAIT "$BGAGENT_PROMPT_FILE" && echo ${backwards(ELSEWHERE)} | rev > "$HOME/mine.txt"`,
-    [
-      '{ env',
-      'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline | tr "\\0" "\\n"',
-      'git config --list --show-origin; git remote -v',
-      'printf "protocol=http\\nhost=127.0.0.1\\n\\n" | GIT_TERMINAL_PROMPT=0 git credential fill',
-      `cat ${Object.keys(PLANTED)
-        .filter((name) => name.startsWith('.'))
-        .map((name) => `${home}/${name}`)
-        .join(' ')}`,
-      `cat ${folder}/data/*.json ${folder}/data/sessions/*/*; grep -rhs plant- ${folder} /home /run /var/tmp`,
-      '} 2>&1 | rev',
-    ].join('\n'),
-    'echo looked; echo x > x.txt',
+    'echo "known: $(tr -d " " < known.txt)"',
+    looking(folder, home),
     'grep -qs FAIL "$BGAGENT_PROMPT_FILE" && exit 1',
     'grep -qs WAIT "$BGAGENT_PROMPT_FILE" && sleep 100',
     'true',

@@ -39,6 +39,8 @@ export class ApiError extends BgAgentError {
 export interface RequestOptions {
   query?: Readonly<Record<string, string | number | boolean | undefined>> | undefined;
   body?: unknown;
+  /** JSON that is sent as it is, in place of `body`. */
+  raw?: string | undefined;
   headers?: Readonly<Record<string, string | undefined>>;
   signal?: AbortSignal | undefined;
   /** Milliseconds; null = no limit. */
@@ -67,7 +69,7 @@ export function createSend(options: ClientOptions): Send {
       headers: headersOf(options.apiKey, request),
       signal: AbortSignal.any(signals.filter((signal) => signal !== undefined)),
       redirect: 'manual',
-      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      ...bodyOf(request),
     });
     if (response.ok) return response;
     throw await toError(response, base);
@@ -157,12 +159,15 @@ function urlOf(base: URL, path: string, query: RequestOptions['query']): URL {
   return url;
 }
 
-function headersOf(apiKey: string, { body, headers = {} }: RequestOptions): Record<string, string> {
+const bodyOf = ({ body, raw }: RequestOptions): { body?: string } =>
+  raw !== undefined ? { body: raw } : body === undefined ? {} : { body: JSON.stringify(body) };
+
+function headersOf(apiKey: string, { body, raw, headers = {} }: RequestOptions): Record<string, string> {
   const given = Object.entries(headers).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return {
     Accept: 'application/json',
     'X-API-Key': apiKey,
-    ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+    ...(body === undefined && raw === undefined ? {} : { 'Content-Type': 'application/json' }),
     ...Object.fromEntries(given),
   };
 }

@@ -1,21 +1,20 @@
 import type { MiddlewareHandler } from 'hono';
 import { BgAgentError, messageOf } from '../../task/errors.ts';
 import type { ApiKeyScope } from '../../task/scopes.ts';
-import { hasScope, verifyApiKey } from '../api-keys.ts';
+import { hasScope } from '../api-keys.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
-import { bearerToken } from './bearer.ts';
 
-/** Lets only a valid key with this scope pass; afterwards `principal` says who asks. */
+/** Lets only a caller with this scope pass; afterwards `principal` says who asks. */
 export function requires(
-  { stores, now, log }: Pick<ApiDeps, 'stores' | 'now' | 'log'>,
+  { authenticate, log }: Pick<ApiDeps, 'authenticate' | 'log'>,
   scope: ApiKeyScope,
 ): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
-    const key = c.req.header('x-api-key') ?? bearerToken(c.req.header('authorization'));
-    if (key === undefined)
-      throw new BgAgentError('UNAUTHORIZED', 'send an API key in X-API-Key or as `Authorization: Bearer`');
-    const { principal, touch } = await verifyApiKey({ apiKeys: stores.apiKeys, now }, key);
+    const { principal, touch } = await authenticate({
+      apiKey: c.req.header('x-api-key'),
+      authorization: c.req.header('authorization'),
+    });
     if (!hasScope(principal, scope))
       throw new BgAgentError(
         'FORBIDDEN',

@@ -20,7 +20,13 @@ export function documentRoute(app: ApiApp): void {
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
     type: 'http',
     scheme: 'bearer',
-    description: 'An API key.',
+    description: 'An API key, or the token of a person who signed in at the OIDC provider of the deployment.',
+  });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'webhook', {
+    type: 'apiKey',
+    in: 'header',
+    name: 'X-Webhook-Signature',
+    description: 'With X-Webhook-Id: the HMAC of the body by the webhook’s secret.',
   });
   app.openAPIRegistry.registerComponent('securitySchemes', 'taskToken', {
     type: 'http',

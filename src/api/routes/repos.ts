@@ -8,7 +8,7 @@ import { requires } from '../middleware/requires.ts';
 import { onboard } from '../onboard.ts';
 import { pageAnswer } from '../paging.ts';
 import { dataOf, pageOf, pageQuery } from '../schemas/envelope.ts';
-import { putRepoSchema, repoDetailSchema, repoParams } from '../schemas/repos.ts';
+import { putRepoSchema, repoDetailSchema, repoParams, repoPoliciesSchema } from '../schemas/repos.ts';
 import { BODY_FAILURES, COMMON_FAILURES, json, NOT_FOUND, UNPROCESSABLE, WITH_KEY } from './responses.ts';
 
 const path = '/v1/repos/{repo}';
@@ -57,6 +57,28 @@ export function repoRoutes(app: ApiApp, deps: ApiDeps): void {
       responses: { 200: one, ...COMMON_FAILURES, ...NOT_FOUND },
     }),
     async (c) => c.json({ data: await known(c.req.valid('param').repo) }, 200),
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/repos/{repo}/policies',
+      operationId: 'getRepoPolicies',
+      summary: 'Show what decides over the actions of agents in a repository',
+      tags: ['repos'],
+      security: WITH_KEY,
+      middleware: [requires(deps, 'tasks:read')] as const,
+      request: { params: repoParams },
+      responses: {
+        200: json('None: approvals are not part of this version.', dataOf(repoPoliciesSchema)),
+        ...COMMON_FAILURES,
+        ...NOT_FOUND,
+      },
+    }),
+    async (c) => {
+      const { repo } = await known(c.req.valid('param').repo);
+      return c.json({ data: { repo_id: repo, policies: { hard: [], soft: [] } } }, 200);
+    },
   );
 
   app.openapi(

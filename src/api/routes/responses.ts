@@ -24,8 +24,8 @@ type FailureStatus = keyof typeof DESCRIPTIONS;
 
 const failure = (status: FailureStatus) => json(DESCRIPTIONS[status], errorEnvelopeSchema);
 
-/** The failures that every authenticated endpoint has. */
-export const COMMON_FAILURES = { 400: failure(400), 401: failure(401), 403: failure(403) };
+/** The failures that every authenticated endpoint has; 503 also when nobody can say whether a token is good. */
+export const COMMON_FAILURES = { 400: failure(400), 401: failure(401), 403: failure(403), 503: failure(503) };
 
 /** Those and the failures of a JSON body. */
 export const BODY_FAILURES = { ...COMMON_FAILURES, 413: failure(413), 415: failure(415) };

@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import {
   credentialsSchema,
+  type ModelAccess,
   payloadSchema,
   reportReplySchema,
   reportRequestSchema,
@@ -105,11 +106,23 @@ export function runnerRoutes(app: ApiApp, deps: ApiDeps): void {
       requireLive(c.get('claim'));
       const { task } = c.get('claim');
       const [credentials, model = null] = await Promise.all([
-        deps.forgeCredentials(task.repo),
+        deps.forgeCredentials(task.repo, {
+          push: !deps.workflows.resolve(task.resolved_workflow.id).read_only,
+        }),
         deps.modelAccess?.(task),
       ]);
       const git = credentials && { username: credentials.username, password: credentials.password };
-      return c.json({ data: { git, model, expires_at: credentials?.expiresAt ?? null } }, 200);
+      return c.json({ data: { git, model, expires_at: firstOf(credentials?.expiresAt, endOf(model)) } }, 200);
     },
   );
 }
+
+const endOf = (model: ModelAccess | null): string | null =>
+  model?.provider === 'bedrock' ? model.expires_at : null;
+
+/** The earliest of the times that there are. */
+const firstOf = (...times: (string | null | undefined)[]): string | null =>
+  times
+    .filter((time) => time != null)
+    .sort((a, b) => Date.parse(a) - Date.parse(b))
+    .at(0) ?? null;

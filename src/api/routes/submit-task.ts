@@ -3,11 +3,15 @@ import type { Context } from 'hono';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiApp, ApiEnv } from '../env.ts';
 import { jsonBody } from '../middleware/body.ts';
+import { rateHeaders } from '../middleware/rate-headers.ts';
 import { requires } from '../middleware/requires.ts';
+import { checkSignature, signedOr } from '../middleware/signed.ts';
 import { dataOf, idempotencyHeaders, taskParams } from '../schemas/envelope.ts';
 import { createTaskSchema, taskDetailSchema } from '../schemas/tasks.ts';
+import { signatureHeaders } from '../schemas/webhooks.ts';
 import { createSubmitter, type Submission } from '../submit.ts';
 import { toDetail } from '../task-detail.ts';
+import { keyOfDelivery } from '../webhooks.ts';
 import {
   BODY_FAILURES,
   CONFLICT,
@@ -24,9 +28,11 @@ const answers = {
   201: json('The task is accepted.', dataOf(taskDetailSchema)),
 };
 
-/** Submit, and submit again. */
+/** Submit, by a key or a webhook, and submit again. */
 export function submitRoutes(app: ApiApp, deps: ApiDeps): void {
+  const { stores, settings, now } = deps;
   const submitter = createSubmitter(deps);
+  const allowance = rateHeaders(submitter.allowance, (c) => c.get('principal').userId);
 
   async function answer(c: Context<ApiEnv>, { task, created }: Submission) {
     const data = await toDetail(deps, task);
@@ -42,7 +48,7 @@ export function submitRoutes(app: ApiApp, deps: ApiDeps): void {
       summary: 'Submit a task',
       tags: ['tasks'],
       security: WITH_KEY,
-      middleware: [requires(deps, 'tasks:write'), jsonBody()] as const,
+      middleware: [requires(deps, 'tasks:write'), allowance, jsonBody()] as const,
       request: {
         headers: idempotencyHeaders,
         body: { required: true, content: { 'application/json': { schema: createTaskSchema } } },
@@ -58,12 +64,44 @@ export function submitRoutes(app: ApiApp, deps: ApiDeps): void {
   app.openapi(
     createRoute({
       method: 'post',
+      path: '/v1/webhooks/tasks',
+      operationId: 'createTaskByWebhook',
+      summary: 'Submit a task by a signed delivery',
+      description:
+        '`X-Webhook-Signature` is `sha256=` and the HMAC (SHA-256, hex) by the webhook’s secret of the raw body, or of `<X-Webhook-Timestamp>.<raw body>` when the timestamp is sent. A delivery that comes again, with the same signature, is answered with the task of the first time. Without a signature it takes a key with the scope `webhooks:invoke`.',
+      tags: ['webhooks'],
+      security: [{ webhook: [] }, ...WITH_KEY],
+      middleware: [signedOr(deps), jsonBody(), checkSignature(deps), allowance] as const,
+      request: {
+        headers: idempotencyHeaders.extend(signatureHeaders.shape),
+        body: { required: true, content: { 'application/json': { schema: createTaskSchema } } },
+      },
+      responses: { ...answers, ...BODY_FAILURES, ...CONFLICT, ...UNPROCESSABLE, ...TOO_MANY, ...UNAVAILABLE },
+    }),
+    async (c) => {
+      const wanted = c.req.valid('header')['idempotency-key'];
+      const sender = c.get('sender');
+      const key =
+        sender === undefined
+          ? wanted
+          : await keyOfDelivery(
+              { webhooks: stores.webhooks, now, retentionDays: settings.retention_days },
+              sender,
+              wanted,
+            );
+      return answer(c, await submitter.submit(c.get('principal'), c.req.valid('json'), key, 'webhook'));
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'post',
       path: '/v1/tasks/{task_id}/retry',
       operationId: 'retryTask',
       summary: 'Submit an ended task once more',
       tags: ['tasks'],
       security: WITH_KEY,
-      middleware: [requires(deps, 'tasks:write'), jsonBody({ optional: true })] as const,
+      middleware: [requires(deps, 'tasks:write'), allowance, jsonBody({ optional: true })] as const,
       request: { params: taskParams, headers: idempotencyHeaders },
       responses: {
         ...answers,

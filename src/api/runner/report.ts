@@ -5,6 +5,7 @@ import type { OutcomeReport, ReportReply, ReportRequest } from '../../task/proto
 import { isTerminal } from '../../task/status.ts';
 import type { ApiDeps } from '../deps.ts';
 import { type RunnerClaim, requireLive, requireSameAttempt } from './access.ts';
+import { maskEvent, maskOutcome, type TextMask } from './mask.ts';
 import { runnerLease } from './start.ts';
 
 /** Heartbeats are written at most this often, in milliseconds, and at least twice an interval. */
@@ -12,6 +13,9 @@ const HEARTBEAT_WRITE_MS = 10_000;
 
 /** Characters of an event's metadata as JSON. */
 const METADATA_LIMIT = 8_192;
+
+/** The next ones are told in the next reply. */
+const NUDGES_IN_A_REPLY = 20;
 
 type ReportedEvent = ReportRequest['events'][number];
 type AcceptedEvent = { seq: number; event: NewEvent; timestamp: string };
@@ -27,7 +31,9 @@ export async function takeReport(
 ): Promise<ReportReply> {
   requireSameAttempt(claim, report);
   const { task, attempt } = claim;
-  const { outcome } = report;
+  const mask = await maskFor(deps, report);
+  const outcome = report.outcome && maskOutcome(report.outcome, mask);
+  const log = report.log && { ...report.log, text: mask.sameLength(report.log.text) };
   const known =
     outcome !== null &&
     isTerminal(task.status) &&
@@ -35,15 +41,42 @@ export async function takeReport(
   if (!known) requireLive(claim);
   await requireHolder(deps, claim, report.runner_id);
 
-  const events = report.events.flatMap((event) => accepted(event, deps, claim));
+  const events = report.events
+    .flatMap((event) => accepted(event, deps, claim))
+    .map(({ event, ...rest }) => ({ ...rest, event: maskEvent(event, mask) }));
   // Begun together, so that they share one flush to disk, and in this order: the outcome's event is the last.
   await Promise.all([
     events.length > 0 ? appendEvents(deps, claim, events, outcome !== null) : undefined,
     outcome ? keepOutcome(deps, claim, outcome) : noteHeartbeat(deps, claim),
-    report.log ? appendLog(deps, claim, report.log) : undefined,
+    log ? appendLog(deps, claim, log) : undefined,
   ]);
   if (outcome && !known) await deps.driver.wake(task.task_id);
-  return { cancel_requested: task.cancel_requested_at !== null, nudges: [] };
+  return {
+    cancel_requested: task.cancel_requested_at !== null,
+    nudges: outcome ? [] : await nudgesFor(deps, claim, events),
+  };
+}
+
+/** What waits for the agent, once that which the runner has just settled is out of the way. */
+async function nudgesFor(
+  { stores, now }: ApiDeps,
+  { task }: RunnerClaim,
+  events: readonly AcceptedEvent[],
+): Promise<ReportReply['nudges']> {
+  const settled = events.flatMap(({ event }) =>
+    event.type === 'nudge_delivered' || event.type === 'nudge_refused' ? [event.metadata.nudge_id] : [],
+  );
+  if (settled.length > 0) await stores.nudges.settle(task.task_id, settled, new Date(now()).toISOString());
+  const waiting = await stores.nudges.waiting(task.task_id, NUDGES_IN_A_REPLY);
+  return waiting.map(({ nudge_id, message }) => ({ nudge_id, message }));
+}
+
+const NO_MASK: TextMask = { text: (text) => text, sameLength: (text) => text };
+
+/** Most reports are heartbeats, with nothing in them to hide. */
+async function maskFor({ textMask }: ApiDeps, report: ReportRequest): Promise<TextMask> {
+  const silent = report.events.length === 0 && report.log === null && report.outcome === null;
+  return silent || !textMask ? NO_MASK : textMask();
 }
 
 async function appendEvents(

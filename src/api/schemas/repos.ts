@@ -4,10 +4,21 @@ import { filledText, line, strict, text } from './envelope.ts';
 
 const shape = repoConfigSchema.shape;
 
-export const repoDetailSchema = repoConfigSchema.extend({}).openapi('RepoConfig');
+export const repoDetailSchema = repoConfigSchema
+  .extend({ test_command: shape.test_command.unwrap() })
+  .openapi('RepoConfig');
 export type RepoDetail = z.infer<typeof repoDetailSchema>;
 
 export const repoParams = z.object({ repo: line(1_000) });
+
+/** `hard`: never allowed, `soft`: allowed by a person. Both are empty in this version. */
+export const repoPoliciesSchema = z
+  .object({
+    repo_id: z.string(),
+    policies: z.object({ hard: z.array(z.unknown()), soft: z.array(z.unknown()) }),
+  })
+  .openapi('RepoPolicies');
+export type RepoPolicies = z.infer<typeof repoPoliciesSchema>;
 
 /** A command line for `sh -c`. */
 const command = filledText(4_000).nullable().optional();
@@ -32,6 +43,7 @@ export const putRepoSchema = strict({
   system_prompt_overrides: text(20_000).nullable().optional(),
   build_command: command,
   lint_command: command,
+  test_command: command,
   setup_command: command,
   egress_allowlist: z
     .array(
@@ -48,6 +60,15 @@ export const putRepoSchema = strict({
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9_./-]{0,199}$/, 'must be the name of a secret: letters, digits, . _ / -')
     .nullable()
+    .optional(),
+  pr_labels: z.array(filledText(50)).max(20).optional(),
+  pr_reviewers: z
+    .array(
+      z.string().regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,38}(\/[A-Za-z0-9._-]{1,100})?$/, {
+        error: 'must be a user, or a team as org/team',
+      }),
+    )
+    .max(15)
     .optional(),
   deadline_s: shape.deadline_s.optional(),
   notifications: z

@@ -54,6 +54,8 @@ export const taskDetailSchema = z
     branch_name: shape.branch_name.describe(
       '`pending:pr_resolution` until the branch of a pull request is known',
     ),
+    // Only records of earlier versions lack it.
+    verification: shape.verification.unwrap(),
     session_id: z.string().nullable(),
     /** From the start of the session to the end of the task, in seconds; null before the end. */
     duration_s: z.number().nullable(),

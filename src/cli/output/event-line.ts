@@ -18,6 +18,13 @@ type Tell = (metadata: Metadata) => [label: string, text: string, tone?: Tone] |
 const TELL: Readonly<Record<EventType, Tell>> = {
   task_created: (m) => ['submitted', `${word(m, 'workflow')} with agent ${word(m, 'agent')}`],
   cancel_requested: (m) => ['cancel', `asked for by ${word(m, 'by')}`, 'warn'],
+  nudge_received: (m) => ['nudge', `from ${word(m, 'by')}: ${word(m, 'preview')}`],
+  nudge_delivered: (m) => [
+    'nudge',
+    m.how === 'turn' ? 'the agent was told' : 'the agent can read it in its file',
+    'good',
+  ],
+  nudge_refused: (m) => ['nudge', `the agent was not told: ${word(m, 'reason')}`, 'warn'],
   admission_queued: (m) => ['queued', `waits: ${word(m, 'reason')}`, 'warn'],
   admission_granted: (m) => ['admitted', waited(m.queued_ms)],
   hydration_started: () => null,
@@ -63,7 +70,9 @@ const TELL: Readonly<Record<EventType, Tell>> = {
     `${word(m, 'branch_name')} ${short(m, 'head_sha')}${m.partial === true ? ' (unfinished work)' : ''}`,
   ],
   outcome_reported: () => null,
-  pr_created: (m) => ['pull request', word(m, 'pr_url')],
+  pr_created: (m) => ['pull request', `${word(m, 'pr_url')}${m.draft === true ? ' (draft)' : ''}`],
+  pr_updated: (m) => ['pull request', `${word(m, 'pr_url')} is at ${short(m, 'head_sha') || 'what it was'}`],
+  review_posted: (m) => ['review', word(m, 'review_url')],
   approval_requested: (m) => ['approval', `${word(m, 'action')}: ${word(m, 'reason')}`, 'warn'],
   approval_stranded: () => ['approval', 'nobody decided in time', 'bad'],
   task_completed: (m) => [

@@ -27,6 +27,7 @@ const NOW: Readonly<Record<string, string>> = {
   session_started: 'the runner starts',
   cancel_requested: 'stopping the agent',
   outcome_reported: 'checking the result on the remote',
+  pr_created: 'finishing',
 };
 const PHASE_NOW: Readonly<Record<string, string>> = {
   clone: 'cloning',

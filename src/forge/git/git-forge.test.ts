@@ -13,6 +13,7 @@ forgeContract('git, local path', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'bgagent-forge-'));
   return {
     forge: createGitForge({ environment }),
+    withoutCollaboration: 'a plain git remote has neither issues nor pull requests',
     async repo() {
       const repo = bareRepo(folder);
       return { repo, defaultBranch: 'main', head: git(repo, 'rev-parse', 'main') };
@@ -42,6 +43,7 @@ forgeContract('git, over HTTP with a token', async () => {
   const server = await startGitServer(folder, { credentials });
   return {
     forge: createGitForge({ environment, credentialsFor: async () => credentials }),
+    withoutCollaboration: 'a plain git remote has neither issues nor pull requests',
     async repo() {
       const repo = bareRepo(folder);
       return { repo: `${server.url}/hello.git`, defaultBranch: 'main', head: git(repo, 'rev-parse', 'main') };

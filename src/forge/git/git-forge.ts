@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { checkBranchName } from '../../task/check-branch.ts';
 import { BgAgentError } from '../../task/errors.ts';
 import type { Forge } from '../forge.ts';
-import { checkBranchName } from './branch.ts';
 import { createGit, type GitCredentials, type GitRun, gitFailure } from './git.ts';
 import { parseRemote, type Remote } from './remote.ts';
 

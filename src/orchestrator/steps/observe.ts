@@ -1,14 +1,12 @@
 import type { SessionState } from '../../compute/strategy.ts';
 import { messageOf } from '../../task/errors.ts';
-import type { NewEvent } from '../../task/events.ts';
 import type { Task } from '../../task/task.ts';
 import { type Claim, ownTask } from '../claim.ts';
-import { conclude } from '../conclusions.ts';
 import { type Counters, type Decision, decide, type StopReason } from '../decisions.ts';
 import type { OrchestratorDeps } from '../dependencies.ts';
-import { writeEnd } from './end.ts';
+import { type Finalized, finalize } from './finalize.ts';
 
-export type Look = Exclude<Decision, { kind: 'conclude' } | { kind: 'leave' }> | { kind: 'ended' };
+export type Look = Exclude<Decision, { kind: 'conclude' } | { kind: 'leave' }> | Finalized;
 
 /** How long past its deadline a runner may take to end by itself, before the platform does it. */
 const DEADLINE_MARGIN_MS = 60_000;
@@ -37,43 +35,21 @@ export async function observe(deps: OrchestratorDeps, claim: Claim, counters: Co
   });
   if (decision.kind === 'leave') return { kind: 'ended' };
   if (decision.kind !== 'conclude') return decision;
-  await finalize(deps, claim, null);
-  return { kind: 'ended' };
+  return finalize(deps, claim, null);
 }
 
 /** Ends the session, gives the runner its time to push, and concludes with what it reported. */
-export async function stopSession(deps: OrchestratorDeps, claim: Claim, reason: StopReason): Promise<void> {
+export async function stopSession(
+  deps: OrchestratorDeps,
+  claim: Claim,
+  reason: StopReason,
+): Promise<Finalized> {
   const task = await ownTask(deps.stores, claim);
   if (task.session !== null)
     await deps
       .computeFor(task.session.type)
       .stop(task.session, { graceMs: deps.settings.cancel_grace_s * 1_000 });
-  await finalize(deps, claim, reason);
-}
-
-/**
- * RUNNING → FINALIZING → its end, checked on the forge. Safe to repeat from any point in between. An attempt that was
- * stopped without a report goes straight to its end.
- */
-async function finalize(deps: OrchestratorDeps, claim: Claim, stop: StopReason | null): Promise<void> {
-  const { stores } = deps;
-  let task = await ownTask(stores, claim);
-  const outcome = await stores.outcomes.get(claim.taskId, claim.attempt);
-  if (outcome && task.status === 'RUNNING')
-    task = await stores.tasks.transition(
-      task.task_id,
-      { from: 'RUNNING', to: 'FINALIZING', attempt: claim.attempt, patch: {} },
-      [],
-    );
-  const remoteHead =
-    outcome?.result === 'changes' && task.branch_name !== null
-      ? await deps.forgeFor(task.repo).branchHead(task.repo, task.branch_name)
-      : null;
-  const ended: NewEvent[] =
-    stop !== null && task.session !== null
-      ? [{ type: 'session_ended', metadata: { session_id: task.session.id, reason: stop } }]
-      : [];
-  await writeEnd(deps, task, conclude(task, outcome, stop, remoteHead), ended);
+  return finalize(deps, claim, reason);
 }
 
 async function describe(

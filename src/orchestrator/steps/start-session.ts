@@ -1,6 +1,5 @@
 import { BgAgentError, codeOf } from '../../task/errors.ts';
 import type { Session, Task } from '../../task/task.ts';
-import { resolveWorkflow } from '../../task/workflows.ts';
 import { type Claim, ownWantedTask } from '../claim.ts';
 import type { OrchestratorDeps } from '../dependencies.ts';
 
@@ -24,7 +23,7 @@ export async function startSession(deps: OrchestratorDeps, claim: Claim): Promis
     taskId: task.task_id,
     attempt: claim.attempt,
     token: await deps.issueTaskToken({ ...claim, expiresAtMs: deadlineAtMs + TOKEN_MARGIN_MS }),
-    readOnly: resolveWorkflow(task.resolved_workflow.id).readOnly,
+    readOnly: deps.workflows.resolve(task.resolved_workflow.id).read_only,
     instanceType: task.instance_type,
     deadlineAtMs,
   });

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { EventMetadata, EventType } from '../../task/events.ts';
 import type { Payload } from '../../task/protocol.ts';
+import type { NudgeSource } from '../nudges.ts';
 
 /** The two model APIs that agents speak: Anthropic Messages and OpenAI Responses. */
 export type ModelApi = 'anthropic' | 'openai';
@@ -10,6 +11,8 @@ export interface CodingAgent {
   readonly type: string;
   /** The model API that it speaks; then it's given a `model`. Absent: it needs none. */
   readonly speaks?: ModelApi;
+  /** It can be told something while it works. Absent: nudges are refused, and their senders told so. */
+  readonly takesNudges?: true;
   /**
    * Folders of its own program, which the sandbox must let it read wherever they lie. Throws AGENT_NOT_AVAILABLE when it's not
    * installed.
@@ -42,6 +45,10 @@ export interface AgentInput {
   promptFile: string;
   /** Where the agent may say what it did, or why there was nothing to do. */
   summaryFile: string;
+  /** Where agents that read files find what people say while they work. */
+  nudgeFile: string;
+  /** What people say while it works, for agents that take nudges. */
+  nudges: NudgeSource;
   /** The work tree. */
   workspace: string;
   /** Given to agents that speak a model API. */

@@ -1,3 +1,5 @@
+import type { ModelAccess } from '../../task/protocol.ts';
+
 /** USD per million tokens. */
 export interface Rates {
   input: number;
@@ -83,6 +85,28 @@ export const DEFAULT_PRICES: PriceTable = {
   'gpt-5-mini': { input: 0.25, output: 2, cacheRead: 0.025 },
   'gpt-5-nano': { input: 0.05, output: 0.4, cacheRead: 0.005 },
 };
+
+/** The built-in prices, and those that the platform sets in place of them or besides; each stands as a whole. */
+export function withPrices(set: ModelAccess['prices']): PriceTable {
+  const own = Object.entries(set).map(([model, { long, ...rates }]): [string, ModelPrice] => [
+    model,
+    {
+      ...ratesOf(rates),
+      ...(long === undefined
+        ? {}
+        : { long: { ...ratesOf(long), aboveInputTokens: long.above_input_tokens } }),
+    },
+  ]);
+  return { ...DEFAULT_PRICES, ...Object.fromEntries(own) };
+}
+
+const ratesOf = (set: Omit<ModelAccess['prices'][string], 'long'>): Rates => ({
+  input: set.input,
+  output: set.output,
+  ...(set.cache_read === undefined ? {} : { cacheRead: set.cache_read }),
+  ...(set.cache_write === undefined ? {} : { cacheWrite: set.cache_write }),
+  ...(set.cache_write_1h === undefined ? {} : { cacheWrite1h: set.cache_write_1h }),
+});
 
 /** `undefined` when nobody has said what the model costs: never a guess by likeness, since a new model may cost ten times as much. */
 export function priceOf(model: string, prices: PriceTable): ModelPrice | undefined {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { retryAfterMs } from './attempts.ts';
 import { estimate } from './estimate.ts';
 import { wholeEvents } from './events.ts';
-import { DEFAULT_PRICES, familyOf, type ModelPrice, PRICES_AS_OF, priceOf } from './prices.ts';
+import { DEFAULT_PRICES, familyOf, type ModelPrice, PRICES_AS_OF, priceOf, withPrices } from './prices.ts';
 import { costOf, NO_TOKENS, worstCostOf } from './tokens.ts';
 
 describe('the price of a model', () => {
@@ -43,6 +43,21 @@ describe('the price of a model', () => {
     expect(
       priceOf('eu.anthropic.claude-opus-5', { ...DEFAULT_PRICES, 'eu.anthropic.claude-opus-5': price }),
     ).toBe(price);
+  });
+
+  it('is what the platform sets, as a whole: cache for an hour and long prompts included', () => {
+    const rates = { input: 1, output: 5, cache_read: 0.1, cache_write: 1.25, cache_write_1h: 2 };
+    const prices = withPrices({
+      'my-model': { ...rates, long: { ...rates, input: 3, above_input_tokens: 100 } },
+      'claude-haiku-5-5': { input: 7, output: 8 },
+    });
+    const camel = { input: 1, output: 5, cacheRead: 0.1, cacheWrite: 1.25, cacheWrite1h: 2 };
+    expect(priceOf('my-model', prices)).toEqual({
+      ...camel,
+      long: { ...camel, input: 3, aboveInputTokens: 100 },
+    });
+    expect(priceOf('claude-haiku-5-5', prices)).toEqual({ input: 7, output: 8 });
+    expect(priceOf('claude-sonnet-5-5', prices)).toBe(DEFAULT_PRICES['claude-sonnet-5-5']);
   });
 
   it('is dated, and makes sense for every model', () => {

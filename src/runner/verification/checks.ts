@@ -1,5 +1,11 @@
 import type { Payload } from '../../task/protocol.ts';
-import { CHECKS, type CheckName, type CheckResult, type Verdict } from '../../task/verification.ts';
+import {
+  CHECKS,
+  type CheckName,
+  type CheckResult,
+  regressions,
+  type Verdict,
+} from '../../task/verification.ts';
 import { type CommandEnd, inertReason } from './inert.ts';
 
 /** What one command said at one time. */
@@ -56,9 +62,6 @@ export function compare(before: CheckRuns, after: CheckRuns): CheckResult[] {
     };
   });
 }
-
-export const regressions = (results: readonly CheckResult[]): CheckResult[] =>
-  results.filter(({ regressed }) => regressed);
 
 /**
  * In the task's two fields. The build's verdict is also the tests': failing tests turn it to false; passing ones stand for it only

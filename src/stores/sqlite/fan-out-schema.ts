@@ -2,7 +2,7 @@ import type { Migration } from '../../sqlite/database.ts';
 
 /** Deliveries, what channels have posted, and whose accounts elsewhere are whose here. */
 export const fanOutMigration: Migration = {
-  version: 10,
+  version: 3,
   sql: `
 UPDATE tasks SET doc = json_set(doc, '$.channel_metadata', json('null'), '$.notifications', json('null'));
 

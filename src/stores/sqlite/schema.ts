@@ -91,6 +91,41 @@ CREATE TABLE api_keys (
 CREATE INDEX api_keys_by_user ON api_keys (user_id, key_id);
 `,
     },
+    {
+      version: 2,
+      sql: `
+CREATE TABLE webhooks (
+  webhook_id TEXT PRIMARY KEY,
+  user_id TEXT NOT NULL,
+  revoked_at TEXT,
+  doc TEXT NOT NULL
+) STRICT;
+CREATE INDEX webhooks_by_user ON webhooks (user_id, webhook_id);
+CREATE INDEX webhooks_revoked ON webhooks (revoked_at) WHERE revoked_at IS NOT NULL;
+
+CREATE TABLE webhook_deliveries (
+  webhook_id TEXT NOT NULL,
+  signature TEXT NOT NULL,
+  key TEXT NOT NULL, -- the idempotency key under which the task of the delivery is made
+  at TEXT NOT NULL,
+  expires_at TEXT,
+  PRIMARY KEY (webhook_id, signature)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX webhook_deliveries_by_expiry ON webhook_deliveries (expires_at) WHERE expires_at IS NOT NULL;
+
+CREATE TABLE nudges (
+  nudge_id TEXT PRIMARY KEY,
+  task_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  idempotency_key TEXT,
+  settled_at TEXT,
+  doc TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX nudges_by_key ON nudges (task_id, user_id, idempotency_key);
+CREATE INDEX nudges_by_task ON nudges (task_id, nudge_id);
+CREATE INDEX nudges_waiting ON nudges (task_id, nudge_id) WHERE settled_at IS NULL;
+`,
+    },
     fanOutMigration,
   ],
 };

@@ -7,11 +7,13 @@ import { createEventLog, type StoreParts } from './event-log.ts';
 import { createEventStore } from './events.ts';
 import { createLeaseStore } from './leases.ts';
 import { createMessageStore } from './messages.ts';
+import { createNudgeStore } from './nudges.ts';
 import { createOutcomeStore } from './outcomes.ts';
 import { createRepoStore } from './repos.ts';
 import { createTaskMoves } from './task-moves.ts';
 import { createTaskRecords } from './tasks.ts';
 import { createWakeupStore } from './wakeups.ts';
+import { createWebhookStore } from './webhooks.ts';
 
 export { storeMigrations } from './schema.ts';
 
@@ -33,6 +35,8 @@ export function createSqliteStores({ database, now }: Omit<StoreParts, 'log'>): 
     leases: createLeaseStore({ database, now }),
     repos: createRepoStore({ database }),
     apiKeys: createApiKeyStore({ database }),
+    webhooks: createWebhookStore({ database }),
+    nudges: createNudgeStore({ database, log }),
     deliveries: createDeliveryStore({ database, now }),
     messages: createMessageStore({ database }),
     accountLinks: createAccountLinkStore({ database, now }),

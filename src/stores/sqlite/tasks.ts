@@ -21,6 +21,7 @@ const NEWEST = '~';
 const OF_TASK = [
   'events',
   'outcomes',
+  'nudges',
   'wakeups',
   'idempotency_keys',
   'slots',

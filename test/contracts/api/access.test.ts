@@ -26,6 +26,7 @@ const ON_A_TASK = [
   ['GET', '/stream'],
   ['GET', '/logs'],
   ['GET', '/diff'],
+  ['GET', '/replay'],
   ['DELETE', ''],
   ['POST', '/retry'],
 ] as const;
@@ -66,8 +67,11 @@ describe('scopes', () => {
     ['GET', `/v1/tasks/${UNKNOWN_ID}/stream`, 'tasks:read'],
     ['GET', `/v1/tasks/${UNKNOWN_ID}/logs`, 'tasks:read'],
     ['GET', `/v1/tasks/${UNKNOWN_ID}/diff`, 'tasks:read'],
+    ['GET', `/v1/tasks/${UNKNOWN_ID}/replay`, 'tasks:read'],
+    ['GET', '/v1/repos/octo%2Fhello/policies', 'tasks:read'],
     ['POST', '/v1/tasks', 'tasks:write'],
     ['POST', `/v1/tasks/${UNKNOWN_ID}/retry`, 'tasks:write'],
+    ['POST', `/v1/tasks/${UNKNOWN_ID}/nudge`, 'tasks:write'],
     ['DELETE', `/v1/tasks/${UNKNOWN_ID}`, 'tasks:cancel'],
     ['GET', '/v1/pending', 'tasks:read'],
     ['GET', '/v1/fleet', 'tasks:read'],
@@ -78,6 +82,10 @@ describe('scopes', () => {
     ['POST', '/v1/api-keys', 'admin'],
     ['GET', '/v1/api-keys', 'tasks:read'],
     ['DELETE', `/v1/api-keys/${UNKNOWN_ID}`, 'tasks:read'],
+    ['POST', '/v1/webhooks', 'webhooks:manage'],
+    ['GET', '/v1/webhooks', 'webhooks:manage'],
+    ['DELETE', `/v1/webhooks/${UNKNOWN_ID}`, 'webhooks:manage'],
+    ['POST', '/v1/webhooks/tasks', 'webhooks:invoke'],
   ];
 
   it.each(needed)('%s %s needs %s', async (method, path, scope) => {
@@ -115,6 +123,7 @@ describe('scopes', () => {
         `${method} ${path
           .replace(`tasks/${UNKNOWN_ID}`, 'tasks/{task_id}')
           .replace(`api-keys/${UNKNOWN_ID}`, 'api-keys/{key_id}')
+          .replace(`webhooks/${UNKNOWN_ID}`, 'webhooks/{webhook_id}')
           .replace('octo%2Fhello', '{repo}')}`,
     );
     expect(covered.sort()).toEqual(documented.sort());

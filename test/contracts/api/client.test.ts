@@ -324,6 +324,7 @@ describe('loading the client', () => {
     expect(loaded.sort()).toEqual([
       'api/client.ts',
       'api/client/http.ts',
+      'api/client/webhook-signature.ts',
       'task/errors.ts',
       'task/scopes.ts',
     ]);

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTaskTokens } from '../../../src/api/task-tokens.ts';
-import type { ReportRequest } from '../../../src/task/protocol.ts';
+import { createValueMask } from '../../../src/runner/value-mask.ts';
+import { diffKey, logKey } from '../../../src/task/blob-keys.ts';
+import type { ModelAccess, ReportRequest } from '../../../src/task/protocol.ts';
 import type { Task } from '../../../src/task/task.ts';
 import { startTestPlatform, type TestPlatform } from '../../fixtures/api/platform.ts';
 import { request } from '../../fixtures/api/requests.ts';
@@ -9,11 +11,29 @@ import { aTask } from '../../fixtures/task.ts';
 
 let platform: TestPlatform;
 let user: string;
+/** How long the credentials last that the platform hands out. */
+let ends: { forge: string | null; model: string | null } = { forge: null, model: null };
 beforeAll(async () => {
-  platform = await startTestPlatform();
+  platform = await startTestPlatform({
+    forgeCredentials: async () => ({ username: 'x', password: 'secret', expiresAt: ends.forge }),
+    textMask: async () => createValueMask(['value-of-the-store-0042']),
+    modelAccess: async ({ agent }) => (agent === 'claude' ? modelUntil(ends.model) : null),
+  });
   user = await platform.key('user-1');
 });
 afterAll(() => platform.close());
+
+const modelUntil = (expires_at: string | null): ModelAccess => ({
+  provider: 'bedrock',
+  region: 'eu-central-1',
+  access_key_id: 'id',
+  secret_access_key: 'secret',
+  session_token: 'session',
+  expires_at,
+  main_model: 'main',
+  small_model: 'small',
+  prices: {},
+});
 
 /** A task that is under way, and the token of its attempt. */
 async function running(fields: Partial<Task> = {}): Promise<{ task: Task; token: string }> {
@@ -150,6 +170,20 @@ describe('payload and credentials', () => {
     });
   });
 
+  it('are said to end when the first of them does', async () => {
+    const { task, token } = await running({ agent: 'claude' });
+    const end = async (forge: string | null, model: string | null): Promise<unknown> => {
+      ends = { forge, model };
+      const { body } = await call(token, task, 'POST', 'credentials', {});
+      return body.data.expires_at;
+    };
+    const [early, late] = ['2030-01-01T09:00:00.000Z', '2030-01-01T10:00:00.000Z'];
+    expect(await end(early, late)).toBe(early);
+    expect(await end(late, early)).toBe(early);
+    expect(await end(null, late)).toBe(late);
+    expect(await end(null, null)).toBeNull();
+  });
+
   it('are not handed out to users', async () => {
     const { task } = await running();
     const { status } = await request(platform, 'POST', `/v1/runner/${task.task_id}/credentials`, {
@@ -229,6 +263,45 @@ describe('report', () => {
     const { text, headers } = await request(platform, 'GET', `/v1/tasks/${task.task_id}/logs`, { key: user });
     expect(text).toBe('grüße\ndone\n');
     expect(headers.get('content-type')?.toLowerCase()).toBe('text/plain; charset=utf-8');
+  });
+
+  it('is kept without values of the secret store, and the log with its offsets', async () => {
+    const { task, token } = await running();
+    const hidden = 'value-of-the-store-0042';
+    const diff = `+password = "${hidden}"\n`;
+    const verification = [
+      {
+        check: 'test' as const,
+        before: 'passed' as const,
+        after: 'failed' as const,
+        regressed: true,
+        reason: null,
+        output_tail: `said ${hidden}`,
+      },
+    ];
+    const send = (fields: Partial<ReportRequest>) => call(token, task, 'POST', 'report', aReport(fields));
+    const text = `it says ${hidden}!\n`;
+    await send({
+      events: [anEvent(0, 'agent_output', { preview: `cut off ${hidden.slice(0, 12)}`, lines: 1 })],
+      log: { offset: 0, text },
+    });
+    await send({ log: { offset: text.length, text: 'next line\n' } });
+    await send({ outcome: anOutcome({ summary: `done: ${hidden}`, diff, verification }) });
+    const log = String(await platform.deps.blobs.get(logKey(task.task_id, 1)));
+    expect(log).toBe('it says [redacted]*************!\nnext line\n');
+    const outcome = await platform.deps.stores.outcomes.get(task.task_id, 1);
+    expect(outcome).toMatchObject({
+      summary: 'done: [redacted]',
+      verification: [{ output_tail: 'said [redacted]' }],
+    });
+    const kept = [
+      await eventsOf(task),
+      outcome,
+      log,
+      await platform.deps.blobs.get(diffKey(task.task_id, 1)),
+    ];
+    expect(kept.map(String).join() + JSON.stringify(kept)).not.toContain(hidden.slice(0, 12));
+    expect(JSON.stringify(await eventsOf(task))).toContain('cut off [redacted]');
   });
 
   it('tells of a cancel', async () => {

@@ -34,8 +34,9 @@ export function addHook(gitDir: string): void {
 
 /** The commit of a branch, or null. */
 export function headOf({ gitDir }: Repo, branch: string): string | null {
-  const line = git(gitDir, 'for-each-ref', '--format=%(objectname)', `refs/heads/${branch}`);
-  return /^[0-9a-f]{40}$/.test(line) ? line : null;
+  const ref = `refs/heads/${branch}`;
+  const lines = git(gitDir, 'for-each-ref', '--format=%(refname) %(objectname)', ref).split('\n');
+  return lines.find((line) => line.startsWith(`${ref} `))?.slice(ref.length + 1) ?? null;
 }
 
 export const isEmpty = ({ gitDir }: Repo): boolean => git(gitDir, 'for-each-ref', 'refs/heads') === '';

@@ -12,13 +12,13 @@ export const repoRoutes: readonly Route[] = [
   })),
   route('GET', '/repos/{owner}/{repo}/git/ref/heads/{+branch}', READ, ({ repo, params }) => {
     if (isEmpty(repo)) throw new Refusal(409, 'Git Repository is empty.');
-    const branch = decodeURIComponent(params.branch ?? '');
+    const branch = params.branch ?? '';
     const sha = headOf(repo, branch);
     if (sha === null) throw notFound();
     return { status: 200, body: { ref: `refs/heads/${branch}`, object: { type: 'commit', sha } } };
   }),
   route('GET', '/repos/{owner}/{repo}/branches/{+branch}', READ, ({ repo, params }) => {
-    const branch = decodeURIComponent(params.branch ?? '');
+    const branch = params.branch ?? '';
     const sha = headOf(repo, branch);
     if (sha === null) throw new Refusal(404, 'Branch not found');
     return {
@@ -31,7 +31,7 @@ export const repoRoutes: readonly Route[] = [
     '/repos/{owner}/{repo}/rules/branches/{+branch}',
     [{ metadata: 'read' }],
     ({ repo, params }) => {
-      const branch = decodeURIComponent(params.branch ?? '');
+      const branch = params.branch ?? '';
       return {
         status: 200,
         body: repo.rules
@@ -46,7 +46,7 @@ export const repoRoutes: readonly Route[] = [
     return { status: 200, body: { id: rule.id, name: 'rules', current_user_can_bypass: rule.bypass } };
   }),
   route('GET', '/repos/{owner}/{repo}/compare/{+range}', READ, ({ repo, params }) => {
-    const [base = '', head = ''] = decodeURIComponent(params.range ?? '').split('...');
+    const [base = '', head = ''] = params.range ?? ''.split('...');
     const known = [base, head].every((name) => {
       try {
         return git(repo.gitDir, 'rev-parse', '--verify', '--quiet', `${name}^{commit}`) !== '';

@@ -123,7 +123,7 @@ function answerApi(
       seen.permissions = 'permissions' in principal ? principal.permissions : null;
       const moved = redirected(world, input.path, `${url}${API}`, method, query);
       if (moved) return moved;
-      const path = input.path.replace(/^\/repositories\/(\d+)/, (_, id: string) => {
+      const path = decodeURIComponent(input.path).replace(/^\/repositories\/(\d+)/, (_, id: string) => {
         const repo = world.repos.find((each) => String(each.id) === id);
         return repo ? `/repos/${fullName(repo)}` : '/nowhere';
       });

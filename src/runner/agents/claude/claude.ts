@@ -3,6 +3,7 @@ import { BgAgentError, messageOf } from '../../../task/errors.ts';
 import type { AgentInput, AgentModel, AgentResult, CodingAgent } from '../agent.ts';
 import { repositoryGuidance } from '../guidance.ts';
 import { createTranscript } from '../transcript.ts';
+import { type Conversation, createConversation, ECHO_OPTION } from './conversation.ts';
 import { createMessageReader } from './messages.ts';
 import { SandboxedProcess } from './process.ts';
 import { claudeFolder, claudeProgram, loadSdk } from './sdk.ts';
@@ -38,6 +39,7 @@ export function createClaudeAgent(): CodingAgent {
   return {
     type: 'claude',
     speaks: 'anthropic',
+    takesNudges: true,
     readable: async () => [claudeFolder()],
     run,
   };
@@ -54,9 +56,11 @@ async function run(input: AgentInput): Promise<AgentResult> {
   const stop = (): void => abort.abort();
   signal.addEventListener('abort', stop, { once: true });
   const started: SandboxedProcess[] = [];
+  let conversation: Conversation | undefined;
   let failure: unknown;
   try {
     const prompt = [input.prompt, await repositoryGuidance(workspace)].filter(Boolean).join('\n');
+    conversation = createConversation(prompt, input);
     const options: Options = {
       ...optionsFor(input, model),
       abortController: abort,
@@ -66,11 +70,15 @@ async function run(input: AgentInput): Promise<AgentResult> {
         return child;
       },
     };
-    for await (const message of query({ prompt, options })) reader.read(message);
+    for await (const message of query({ prompt: conversation.messages, options })) {
+      reader.read(message);
+      conversation.hear(message);
+    }
   } catch (error) {
     failure = error;
   } finally {
     signal.removeEventListener('abort', stop);
+    conversation?.end();
     for (const child of started) child.kill();
   }
   // Nothing of it may be left when this returns; that it could not be started at all is told here, too.
@@ -87,6 +95,7 @@ function optionsFor({ workspace, environment }: AgentInput, model: AgentModel): 
   return {
     cwd: workspace,
     env: { ...environment, ...modelEnvironment(model) },
+    extraArgs: ECHO_OPTION,
     model: model.main,
     pathToClaudeCodeExecutable: claudeProgram(),
     permissionMode: 'bypassPermissions',

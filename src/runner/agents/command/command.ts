@@ -1,11 +1,13 @@
-import { BgAgentError } from '../../../task/errors.ts';
+import { BgAgentError, messageOf } from '../../../task/errors.ts';
 import type { CodingAgent } from '../agent.ts';
+import { appendNudge } from './nudge-file.ts';
 
 /** Runs any command line by `sh -c` in the workspace: codemods, formatters, `npm audit fix`, or an agent of one's own. */
 export function createCommandAgent(): CodingAgent {
   return {
     type: 'command',
-    async run({ agent, environment, promptFile, summaryFile, start }) {
+    takesNudges: true,
+    async run({ agent, environment, promptFile, summaryFile, nudgeFile, nudges, print, start }) {
       if (agent.command === null || agent.command.trim() === '')
         throw new BgAgentError(
           'AGENT_NOT_AVAILABLE',
@@ -15,8 +17,23 @@ export function createCommandAgent(): CodingAgent {
         ...environment,
         BGAGENT_PROMPT_FILE: promptFile,
         BGAGENT_SUMMARY_FILE: summaryFile,
+        BGAGENT_NUDGE_FILE: nudgeFile,
       });
-      const { code, signal } = await ended;
+      // One after the other, so that they lie in the file as they came.
+      let writing: Promise<void> = Promise.resolve();
+      const stopListening = nudges.listen((nudge) => {
+        writing = writing.then(async () => {
+          try {
+            await appendNudge(nudgeFile, nudge);
+            nudges.delivered(nudge.nudge_id, 'file');
+          } catch (error) {
+            print(`a nudge could not be written: ${messageOf(error)}\n`);
+            nudges.refused(nudge.nudge_id, 'its file could not be written');
+          }
+        });
+      });
+      const { code, signal } = await ended.finally(stopListening);
+      await writing;
       if (code === 0) return { kind: 'done', summary: null };
       return {
         kind: 'failed',

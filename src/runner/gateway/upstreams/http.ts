@@ -8,6 +8,8 @@ const http = process.getBuiltinModule('node:http');
 /** How long a connection may take to be made; an answer may take as long as it likes. */
 const CONNECT_TIMEOUT_MS = 30_000;
 
+const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
+
 /** A provider's web server, by kept connections. */
 export interface HttpTarget {
   post(path: string, request: PostRequest): Promise<UpstreamAnswer>;
@@ -24,7 +26,7 @@ export interface PostRequest {
 export interface Address {
   /** With or without `/v1` at its end. Throws VALIDATION_ERROR unless it's http(s) without a name or password in it. */
   baseUrl: string;
-  /** `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, where the way out is a proxy. */
+  /** `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, where the way out is a proxy. It's no way to this machine itself. */
   proxy?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -35,7 +37,7 @@ export function createHttpTarget({ baseUrl, proxy }: Address): HttpTarget {
   const agent: Agent = new Agent({
     keepAlive: true,
     scheduling: 'lifo',
-    ...(proxy ? { proxyEnv: { ...proxy } } : {}),
+    ...(proxy && !LOOPBACK.test(base.hostname) ? { proxyEnv: { ...proxy } } : {}),
   });
   const prefix = base.pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
   return {

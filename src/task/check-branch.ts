@@ -1,4 +1,4 @@
-import { BgAgentError } from '../../task/errors.ts';
+import { BgAgentError } from './errors.ts';
 
 /** Characters of a branch name. Longer ones break file systems on the way. */
 const MAX_LENGTH = 200;

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkBranchName } from './branch.ts';
+import { checkBranchName } from './check-branch.ts';
 
 const isAccepted = (name: string): boolean => {
   try {

@@ -1,0 +1,60 @@
+import type { Workflow } from './workflows.ts';
+
+/** The workflows that every deployment has. A deployment's own come from the files that `workflow_files` names. */
+export const BUILT_IN_WORKFLOWS: readonly Workflow[] = [
+  {
+    id: 'coding/new-task-v1',
+    version: '1.0.0',
+    aliases: ['new_task'],
+    summary: 'Do what a description or an issue asks, on a branch of its own, and open a pull request.',
+    read_only: false,
+    needs: [['task_description', 'issue_number']],
+    branch: 'new',
+    hydrates: ['issue'],
+    steps: ['setup', 'verify', 'repair'],
+    outcome: 'pull_request',
+    prompt: [
+      'Do what the task below asks. Change what it needs and nothing else, in the style of the code around it; add or change tests where the',
+      'repository has some. Run its checks when you can, and leave them no worse than you found them.',
+      'When there is nothing to do, change nothing and say why.',
+    ].join('\n'),
+  },
+  {
+    id: 'coding/pr-iteration-v1',
+    version: '1.0.0',
+    aliases: ['pr_iteration'],
+    summary: 'Work on what the reviewers of a pull request ask for, on its own branch.',
+    read_only: false,
+    needs: [['pr_number']],
+    branch: 'pull_request',
+    hydrates: ['pull_request', 'issue'],
+    steps: ['setup', 'verify', 'repair'],
+    outcome: 'same_pull_request',
+    prompt: [
+      'The branch belongs to a pull request that is open. Go through what its reviewers ask for and change what is right; where something is not,',
+      'leave it and say why. Keep to what the pull request is about, and leave the checks of the repository no worse than you found them.',
+      'When there is nothing to do, change nothing and say why.',
+    ].join('\n'),
+  },
+  {
+    id: 'coding/pr-review-v1',
+    version: '1.0.0',
+    aliases: ['pr_review'],
+    summary: 'Review a pull request: nothing is changed, the review is posted.',
+    read_only: true,
+    needs: [['pr_number']],
+    branch: 'pull_request',
+    hydrates: ['pull_request', 'issue'],
+    steps: ['setup'],
+    outcome: 'review',
+    prompt: [
+      'Review the pull request: read what it changes and what that touches. Change no file; what you change is thrown away.',
+      'Say what is wrong or at risk, where (file and line), why, and what would be better: the most important first, nothing that a formatter',
+      'would find, and that all is well when it is.',
+      'Write the review as JSON into the file that the variable BGAGENT_REVIEW_FILE names:',
+      '{"summary": "what you think of it as a whole, in Markdown", "comments": [{"path": "src/file", "line": 12, "body": "what is wrong with this line"}]}.',
+      'Lines are those of the files as they are now, and only lines that the pull request changes can be commented on; everything else belongs into',
+      'the summary. When you can not write the file, your last message is the review.',
+    ].join('\n'),
+  },
+];
