@@ -44,7 +44,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The CLI's commands that act on this machine: they load the platform's parts, lazily. */
-const ACTS_HERE = ['src/cli/up.ts', 'src/cli/demo.ts', 'src/cli/doctor.ts'];
+const ACTS_HERE = ['src/cli/up.ts', 'src/cli/demo.ts', 'src/cli/doctor.ts', 'src/cli/github.ts'];
 
 /** `compute/local`, `task`, …: the room, or the implementation in it, that a file belongs to. */
 function roomOf(path: string): string {
@@ -172,7 +172,17 @@ describe('every port', () => {
 
 describe('docs', () => {
   /** Pages about something other than a folder of src. */
-  const TOPICS = ['README', 'concepts', 'errors', 'events', 'settings', 'security', 'figures', 'scaling'];
+  const TOPICS = [
+    'README',
+    'concepts',
+    'errors',
+    'events',
+    'settings',
+    'security',
+    'figures',
+    'scaling',
+    'github',
+  ];
 
   it('have a page for each folder of src, and no page of a folder that is gone', () => {
     const folders = new Set(sources.map(({ path }) => path.split('/')[1] ?? ''));

@@ -80,4 +80,6 @@ export const withDefaults = (options: ApiOptions): ApiDeps => ({
 export interface RepoReference {
   repo: string;
   kind: 'local' | 'url' | 'named';
+  /** A path of this machine where nothing is. */
+  missing?: boolean;
 }

@@ -17,6 +17,8 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   ROUTE_NOT_FOUND: 404,
   METHOD_NOT_ALLOWED: 405,
   REPO_NOT_ONBOARDED: 422,
+  // Runners ask again.
+  GITHUB_UNREACHABLE: 503,
   INTERNAL_ERROR: 500,
 };
 

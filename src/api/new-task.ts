@@ -1,3 +1,4 @@
+import type { Settings } from '../config/settings.ts';
 import { resolveLimits } from '../policy/limits.ts';
 import { BgAgentError } from '../task/errors.ts';
 import type { RepoConfig } from '../task/repo.ts';
@@ -19,13 +20,6 @@ export function newTask(
   const { settings, agents } = deps;
   const agent = request.agent ?? config.agent ?? settings.default_agent;
   requireKnown('agent', agent, agents);
-  const agentCommand = agent === 'command' ? (config.agent_command ?? settings.default_agent_command) : null;
-  if (agent === 'command' && agentCommand === null)
-    throw new BgAgentError(
-      'VALIDATION_ERROR',
-      `agent: no command is set; set agent_command of ${config.repo}, or the setting default_agent_command`,
-      { field: 'agent' },
-    );
   return {
     ...beginning(deps, principal),
     repo: config.repo,
@@ -34,7 +28,7 @@ export function newTask(
     task_description: request.task_description ?? null,
     resolved_workflow: { id: workflow.id, version: workflow.version },
     agent,
-    agent_command: agentCommand,
+    agent_command: commandOf(agent, config, settings),
     model_id: request.model_id ?? config.model_id,
     ...resolveLimits(request, config, settings),
     compute_type: config.compute_type,
@@ -44,15 +38,40 @@ export function newTask(
   };
 }
 
-/** The record of a new task that is asked the same as an ended one. */
+/** What the `command` agent runs; null for others, which have none. */
+function commandOf(
+  agent: string,
+  { repo, agent_command }: Pick<RepoConfig, 'repo' | 'agent_command'>,
+  { default_agent_command }: Pick<Settings, 'default_agent_command'>,
+): string | null {
+  if (agent !== 'command') return null;
+  const command = agent_command ?? default_agent_command;
+  if (command === null)
+    throw new BgAgentError(
+      'VALIDATION_ERROR',
+      `agent: no command is set; set agent_command of ${repo}, or the setting default_agent_command`,
+      { field: 'agent' },
+    );
+  return command;
+}
+
+/**
+ * The record of a new task that is asked the same as an ended one. The command is the repository's present one: to mend it is
+ * why many a task is tried again.
+ */
 export const repeatedTask = (
   deps: ApiDeps,
   principal: Principal,
   earlier: Task,
-  workflow: Workflow,
+  { workflow, config }: { workflow: Workflow; config: RepoConfig | undefined },
 ): Task => ({
   ...earlier,
   ...beginning(deps, principal),
+  agent_command: commandOf(
+    earlier.agent,
+    { repo: earlier.repo, agent_command: config?.agent_command ?? null },
+    deps.settings,
+  ),
   // Of a task that opens its own, it's what came of the earlier one.
   pr_number: workflow.branch === 'pull_request' ? earlier.pr_number : null,
   retry_of: earlier.task_id,

@@ -71,6 +71,7 @@ async function checkedTask(deps: ApiDeps, principal: Principal, request: SubmitR
   const workflow = deps.workflows.resolve(request.workflow_ref);
   requireInput(workflow, request);
   const reference = await deps.resolveRepo(request.repo);
+  requireThere(reference);
   requireForgeFeatures(reference, request);
   await screenTask(deps.screen, request.task_description ?? null);
   const known = await activeRepo(deps, reference);
@@ -84,9 +85,10 @@ async function checkedRepeat(deps: ApiDeps, principal: Principal, taskId: string
   if (!isTerminal(earlier.status))
     throw new BgAgentError('TASK_NOT_TERMINAL', `task ${taskId} is ${earlier.status}, not ended`);
   await screenTask(deps.screen, earlier.task_description);
-  await activeRepo(deps, { repo: earlier.repo, kind: 'named' });
+  const config = await activeRepo(deps, { repo: earlier.repo, kind: 'named' });
+  requireThere(await deps.resolveRepo(earlier.repo));
   const workflow = deps.workflows.resolve(earlier.resolved_workflow.id);
-  return repeatedTask(deps, principal, earlier, workflow);
+  return repeatedTask(deps, principal, earlier, { workflow, config });
 }
 
 /** Written first, started second: what could not be started is started by a reconciler, so the answer is yes either way. */
@@ -140,6 +142,14 @@ function requireInput(workflow: Workflow, request: SubmitRequest): void {
         `${field}: ${workflow.id} takes none${field === 'pr_number' ? '; pr_iteration and pr_review do (workflow_ref)' : ''}`,
         { field },
       );
+}
+
+/** What isn't there now won't be when the task's turn comes. */
+function requireThere({ repo, missing }: RepoReference): void {
+  if (missing)
+    throw new BgAgentError('VALIDATION_ERROR', `repo: there is no ${repo} on the platform's machine`, {
+      field: 'repo',
+    });
 }
 
 /** Issues and pull requests live on a forge; a plain git remote has none. */

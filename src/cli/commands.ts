@@ -73,6 +73,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./api-key.ts'),
   },
   {
+    name: 'github',
+    summary: 'set up GitHub: a token, or a GitHub App',
+    group: 'This machine',
+    load: () => import('./github.ts'),
+  },
+  {
     name: 'configure',
     summary: 'write the settings of this machine',
     group: 'This machine',

@@ -3,6 +3,7 @@ import type { Inspection } from '../entry/inspect.ts';
 import type { Cli } from './cli.ts';
 import type { Configure } from './commands.ts';
 import { type Check, machineChecks, platformCheck } from './doctor-checks.ts';
+import { githubChecks } from './doctor-github.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { cleanLine } from './output/untrusted.ts';
 
@@ -27,6 +28,7 @@ async function doctor(cli: Cli): Promise<ExitCode> {
         remedy: 'Is it misspelt?',
       }),
     ),
+    ...(await githubChecks(cli)),
     await platformCheck(cli),
   ];
   cli.printJson({ checks, inspection });

@@ -36,6 +36,7 @@ describe('the environment', () => {
       BGAGENT_DEFAULT_MAX_BUDGET_USD: '2.5',
       BGAGENT_SANDBOX_EGRESS: 'registry.npmjs.org, *.example.com',
       BGAGENT_DEFAULT_AGENT_COMMAND: '7',
+      BGAGENT_REPAIR_REGRESSIONS: 'false',
     });
     expect(settings).toEqual({
       port: 0,
@@ -45,6 +46,7 @@ describe('the environment', () => {
       default_max_budget_usd: 2.5,
       sandbox_egress: ['registry.npmjs.org', '*.example.com'],
       default_agent_command: '7',
+      repair_regressions: false,
     });
   });
 
@@ -55,6 +57,7 @@ describe('the environment', () => {
     ['BGAGENT_SANDBOX', 'perhaps'],
     ['BGAGENT_LOG_LEVEL', 'chatty'],
     ['BGAGENT_MAX_ACTIVE_PER_USER', '0'],
+    ['BGAGENT_REPAIR_REGRESSIONS', 'yes'],
   ])('refuses %s=%s by the name of the variable', (name, value) => {
     expect(() => readEnvironment({ [name]: value })).toThrow(new RegExp(`^${name}="${value}"`));
   });

@@ -13,13 +13,14 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-it('takes a repository beside the data folder, there or not', async () => {
+it('takes a repository beside the data folder, and says whether it is there', async () => {
   const resolve = createRepoResolver(join(folder, 'data'));
   expect(await resolve(join(folder, 'hello.git'))).toEqual({
     repo: join(folder, 'hello.git'),
     kind: 'local',
+    missing: false,
   });
-  expect(await resolve(join(folder, 'data-of-mine.git'))).toMatchObject({ kind: 'local' });
+  expect(await resolve(join(folder, 'data-of-mine.git'))).toMatchObject({ kind: 'local', missing: true });
   expect(await resolve('octo/hello')).toMatchObject({ kind: 'named' });
 });
 

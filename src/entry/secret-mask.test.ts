@@ -63,6 +63,6 @@ describe('the mask of the secret store', () => {
     now += 30_000;
     expect((await mask()).text('of-the-file-0001')).toBe('[redacted]');
     expect(warned).toEqual(['entry.secret_mask.stale']);
-    await expect(open()()).rejects.toMatchObject({ code: 'SECRETS_FILE_REFUSED' });
+    await expect(open()()).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
   });
 });

@@ -1,6 +1,6 @@
 import { createValueMask, type ValueMask } from '../runner/value-mask.ts';
 import type { SecretStore } from '../stores/secret-store.ts';
-import { messageOf } from '../task/errors.ts';
+import { BgAgentError, messageOf } from '../task/errors.ts';
 import type { Log } from '../task/log.ts';
 
 export interface SecretMaskOptions {
@@ -14,7 +14,7 @@ export interface SecretMaskOptions {
 
 /**
  * The mask of all that the secret store holds. It's read once and then now and then, not for each report. When that fails the last
- * mask stays; without one it throws, so that nothing is written unseen.
+ * mask stays; without one it throws SERVICE_UNAVAILABLE, so that nothing is written unseen.
  */
 export function createSecretMask({
   secrets,
@@ -41,7 +41,9 @@ export function createSecretMask({
       try {
         await reading;
       } catch (error) {
-        if (!mask) throw error;
+        // The runner tries again then, and nothing is lost.
+        if (!mask)
+          throw new BgAgentError('SERVICE_UNAVAILABLE', 'the secret store can not be read', { cause: error });
         log.warn(
           { event: 'entry.secret_mask.stale', error: messageOf(error) },
           'the secret store could not be read; its values of before are hidden',

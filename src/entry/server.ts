@@ -5,8 +5,6 @@ import { createTaskTokens } from '../api/task-tokens.ts';
 import { createLocalCompute } from '../compute/local/local.ts';
 import type { ComputeStrategy } from '../compute/strategy.ts';
 import type { Settings } from '../config/settings.ts';
-import { createRepoCredentials } from '../forge/git/credentials.ts';
-import { createGitForge } from '../forge/git/git-forge.ts';
 import type { OrchestratorDeps } from '../orchestrator/dependencies.ts';
 import { startAttempt } from '../orchestrator/driver.ts';
 import { loadPayload } from '../orchestrator/payload.ts';
@@ -25,6 +23,7 @@ import type { Log } from '../task/log.ts';
 import { createWorkflows } from '../task/workflows.ts';
 import { writePlatformFiles } from './client-key.ts';
 import { makeDataFolder } from './data-folder.ts';
+import { createForges } from './forges.ts';
 import { listen } from './listen.ts';
 import { modelAccess } from './model-access.ts';
 import { createRepoResolver } from './repo-references.ts';
@@ -79,9 +78,12 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const runtime = await createSqliteRuntime({ database, now, trimAfterMs: 5_000 });
     closers.push(() => runtime.close());
     const waker = createWaker({ stores, runtime });
-    const forge = createGitForge({
+    const { forgeFor, github } = createForges({
+      settings,
+      secrets,
+      repos: stores.repos,
       environment: options.runnerEnvironment,
-      credentialsFor: createRepoCredentials({ repos: stores.repos, secrets }),
+      log,
     });
 
     let apiUrl = '';
@@ -121,7 +123,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       blobs,
       runtime,
       waker,
-      forgeFor: () => forge,
+      forgeFor,
       computeFor(type) {
         const strategy = computes.find((candidate) => candidate.type === type);
         if (!strategy)
@@ -153,8 +155,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       screen,
       workflows,
       driver: { start: (task) => startAttempt(deps, task), wake: (taskId) => waker.wake(taskId) },
-      resolveRepo: createRepoResolver(dataDir),
-      forgeCredentials: (repo, rights) => forge.credentials(repo, rights),
+      resolveRepo: createRepoResolver(dataDir, github),
+      forgeCredentials: (repo, rights) => forgeFor(repo).credentials(repo, rights),
       modelAccess: (task) =>
         modelAccess(task, { settings, secrets, sts: { proxy: options.runnerEnvironment } }),
       textMask: createSecretMask({ secrets, now, log }),

@@ -21,7 +21,7 @@ describe('the workflow of a task', () => {
     const task = await until(taskId, 'COMPLETED');
     expect(task).toMatchObject({
       outcome: 'changes',
-      head_sha: git(world.repo, 'rev-parse', 'main'),
+      head_sha: git(world.repo, 'rev-parse', task.branch_name ?? ''),
       waiting_for: null,
       base_branch: 'main',
     });
@@ -106,11 +106,16 @@ describe('the workflow of a task', () => {
     const { submit, until, report, cancel } = await open();
     const taskId = await submit();
     await until(taskId, 'RUNNING');
-    world.compute.before.stop = () => report(taskId, { result: 'cancelled', partial: true });
+    // It's stopped once more when it's cleaned up, and has nothing to say then.
+    world.compute.before.stop = async () => {
+      delete world.compute.before.stop;
+      await report(taskId, { result: 'cancelled', partial: true });
+    };
     await cancel(taskId);
-    expect(await until(taskId, 'CANCELLED')).toMatchObject({
+    const task = await until(taskId, 'CANCELLED');
+    expect(task).toMatchObject({
       partial: true,
-      head_sha: git(world.repo, 'rev-parse', 'main'),
+      head_sha: git(world.repo, 'rev-parse', task.branch_name ?? ''),
     });
   });
 

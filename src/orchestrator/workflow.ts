@@ -61,7 +61,7 @@ export function createTaskWorkflow(deps: OrchestratorDeps) {
 type Sleep = (name: string, seconds: number) => Promise<void>;
 
 /** Seconds between tries to publish good work: a forge may be away for an hour. */
-const PUBLISH_BACKOFF_SECONDS = [2, 10, 60, 300, 900, 1_800, 3_600];
+export const PUBLISH_BACKOFF_SECONDS = [2, 10, 60, 300, 900, 1_800, 3_600];
 
 async function publishWork(
   deps: OrchestratorDeps,

@@ -52,7 +52,7 @@ export function createCredentials({
     return held.credentials;
   }
   return {
-    credentials: async () => (await current()).git,
+    credentials: async (anew) => (await current(anew)).git,
     modelAccess: async (anew): Promise<ModelAccess | null> => (await current(anew)).model,
   };
 }

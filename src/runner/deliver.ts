@@ -48,8 +48,9 @@ export async function deliver(
       const { summary } = outcome;
       return commitStaged({ ...input, startSha: workspace.startSha, partial, summary });
     });
-    const pushed = await push(input, { commit, partial, startSha: workspace.startSha });
-    if (pushed) await describe(input, pushed, outcome);
+    const transfer = transferOf(input);
+    const pushed = await push(input, { transfer, commit, partial, startSha: workspace.startSha });
+    if (pushed) await describe(input, { pushed, transfer }, outcome);
     if (partial) outcome.partial = pushed !== null;
     else if (pushed?.kind === 'rescued') {
       fail(outcome, stop, { code: 'PR_HEAD_MOVED', message: pushed.reason });
@@ -85,11 +86,15 @@ function succeed(outcome: OutcomeReport, result: 'changes' | 'no_changes'): void
 /** Where the work is on the remote; null when there is none. */
 async function push(
   input: WorkInput,
-  { commit, partial, startSha }: { commit: string | null; partial: boolean; startSha: string },
+  {
+    transfer,
+    commit,
+    partial,
+    startSha,
+  }: { transfer: Transfer; commit: string | null; partial: boolean; startSha: string },
 ): Promise<Pushed | null> {
   const { payload, phases, git, folders } = input;
   const { resume_sha: resumed, base_sha: base, branch_name: branch, rescue_branch: rescue } = payload.repo;
-  const transfer = transferOf(input);
   if (rescue !== null)
     return pushToPullRequest({ ...input, ...transfer, commit, partial, startSha, rescue, branch });
   if (commit !== null)
@@ -101,9 +106,12 @@ async function push(
 }
 
 /** Writes down what the branch holds now. */
-async function describe(input: WorkInput, pushed: Pushed, outcome: OutcomeReport): Promise<void> {
-  const { git, folders } = input;
-  const options = { ...(await transferOptions(transferOf(input))), gitDir: folders.git };
+async function describe(
+  { git, folders }: WorkInput,
+  { pushed, transfer }: { pushed: Pushed; transfer: Transfer },
+  outcome: OutcomeReport,
+): Promise<void> {
+  const options = { ...(await transferOptions(transfer)), gitDir: folders.git };
   const diff = await diffOf(git, options, pushed.base, pushed.head);
   outcome.branch_name = pushed.branch;
   outcome.head_sha = pushed.head;
@@ -113,7 +121,12 @@ async function describe(input: WorkInput, pushed: Pushed, outcome: OutcomeReport
   outcome.diff_truncated = diff.truncated;
 }
 
-const transferOf = (input: WorkInput): Transfer => ({
-  ...mirrorInput(input),
-  signal: AbortSignal.timeout(PUSH_LIMIT_MS),
-});
+/** With fresh credentials: since the clone, hours ago perhaps, the token may have been replaced. */
+function transferOf(input: WorkInput): Transfer {
+  let asked: ReturnType<WorkInput['credentials']> | undefined;
+  const credentials = (): ReturnType<WorkInput['credentials']> => {
+    asked ??= input.credentials(true);
+    return asked;
+  };
+  return { ...mirrorInput(input), credentials, signal: AbortSignal.timeout(PUSH_LIMIT_MS) };
+}

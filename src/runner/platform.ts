@@ -114,6 +114,8 @@ function understand(what: string, { status, body }: HttpAnswer): unknown {
   const reason = `${what}: ${status} ${String(error.code ?? '')} ${String(error.message ?? '')}`.trim();
   if (status === 401 || status === 409 || (status === 404 && error.code === 'TASK_NOT_FOUND'))
     throw new SessionUnwantedError(reason);
+  // It passes by itself, as everything that is left to be tried again.
+  if (error.code === 'GITHUB_UNREACHABLE') return RETRY;
   if (status >= 400 && status < 500 && ![404, 408, 425, 429].includes(status))
     throw new RefusedError(reason, {
       code: String(error.code ?? ''),

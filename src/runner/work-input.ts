@@ -14,7 +14,8 @@ export interface WorkInput {
   workDir: string;
   folders: RunFolders;
   git: Git;
-  credentials: MirrorInput['credentials'];
+  /** To clone and push with; null when none are needed. `anew`: those of a while ago may not be good any more. */
+  credentials(anew?: boolean): ReturnType<MirrorInput['credentials']>;
   /** How to reach the model; null when the deployment has none for the agent. `anew`: the last one is not taken any more. */
   modelAccess(anew?: boolean): Promise<ModelAccess | null>;
   /** Takes secrets out of a text. */
@@ -47,6 +48,6 @@ export const mirrorInput = ({
   repo: payload.repo,
   timeoutMs: payload.limits.clone_timeout_s * 1_000,
   signal: stop.signal,
-  credentials,
+  credentials: () => credentials(),
   note: (text) => output.note(text),
 });

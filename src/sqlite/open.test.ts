@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,6 +11,7 @@ import { openDatabase } from './open.ts';
 databaseContract((file, migrations) => openDatabase({ file, migrations }));
 
 const WRITER = new URL('../../test/fixtures/database-writer.ts', import.meta.url).pathname;
+const CLOSER = new URL('../../test/fixtures/database-closer.ts', import.meta.url).pathname;
 const NUMBERS = {
   area: 'numbers',
   migrations: [{ version: 1, sql: 'CREATE TABLE number (n INTEGER PRIMARY KEY)' }],
@@ -49,6 +50,10 @@ describe('the database file', () => {
     });
     return { child, said: () => said };
   }
+
+  it('keeps a program alive until it is closed, also when a write was on its way', () => {
+    expect(execFileSync(process.execPath, [CLOSER, file], { encoding: 'utf8' })).toBe('closed\n');
+  });
 
   it('that is none is named, and left as it is', async () => {
     mkdirSync(join(folder, 'data'));

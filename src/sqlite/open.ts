@@ -106,8 +106,8 @@ export async function openDatabase({ file, migrations, now = Date.now }: OpenOpt
       }
       unit.resolve(results);
     });
-    // Only unfinished work keeps the process alive.
-    if (units.length === 0) writer.unref();
+    // Only unfinished work keeps the process alive, and the close that somebody waits for.
+    if (units.length === 0 && !closing) writer.unref();
   }
 
   function end(error: Error): void {

@@ -86,7 +86,8 @@ async function createHarness(): Promise<
       const last = opened.at(-1);
       for (const session of (await last?.list()) ?? []) await last?.stop(session, { graceMs: 2_000 });
       for (const compute of opened) compute.close();
-      await rm(dataDir, { recursive: true, force: true });
+      // How a session ended may be written down still.
+      await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 }

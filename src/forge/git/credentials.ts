@@ -16,14 +16,17 @@ const OWN_SECRETS = 'bgagent/';
 export function createRepoCredentials({
   repos,
   secrets,
+  reserved = [],
 }: {
   repos: Pick<RepoStore, 'get'>;
   secrets: Pick<SecretStore, 'get'>;
+  /** Names of further secrets that are the platform's own. Default: none. */
+  reserved?: readonly string[];
 }): (repo: string) => Promise<GitCredentials | null> {
   return async (repo) => {
     const name = (await repos.get(repo))?.token_secret ?? null;
     if (name === null) return null;
-    if (name.startsWith(OWN_SECRETS))
+    if (name.startsWith(OWN_SECRETS) || reserved.includes(name))
       throw new BgAgentError(
         'REPO_UNREACHABLE',
         `the secret ${name}, which token_secret of ${repo} names, is the platform's own; store the token under another name`,

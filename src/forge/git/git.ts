@@ -65,7 +65,10 @@ export class GitError extends Error {
   get reason(): string {
     const lines = this.stderr.split(/[\r\n]+/).filter((line) => line.trim() !== '');
     const line = lines.find((text) => /^(?:fatal|error|remote: fatal|ERROR)\b/.test(text)) ?? lines.at(-1);
-    return (line ?? this.message).replace(/^(?:fatal|error): /, '').slice(0, 500);
+    const reason = (line ?? this.message).replace(/^(?:fatal|error): /, '').slice(0, 500);
+    // What git says when it was refused and may ask nobody.
+    const asked = /^could not read (?:Username|Password) for '([^']*)'/.exec(reason)?.[1];
+    return asked === undefined ? reason : `${asked} wants credentials, or refused those that it was given`;
   }
 }
 

@@ -48,7 +48,7 @@ export function createIdentities({
   };
 }
 
-export const identityOfToken = (token: string): Identity => ({
+const identityOfToken = (token: string): Identity => ({
   kind: 'token',
   token,
   key: `token-${fingerprint(token)}`,

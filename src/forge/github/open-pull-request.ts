@@ -1,8 +1,11 @@
 import type { OpenedPullRequest, PullRequestDraft } from '../collaboration.ts';
 import { GitHubFailure, hasStatus } from './failures.ts';
 import { makeOnce } from './once.ts';
+import { headOf } from './preflight.ts';
+import { anyPull } from './pulls.ts';
 import type { Session } from './sessions.ts';
 import { hasMarker, titleOf, withMarker } from './texts.ts';
+import { backoffMs, UNAVAILABLE_TRIES } from './verdicts.ts';
 
 type Sleep = (ms: number) => Promise<void>;
 
@@ -34,6 +37,7 @@ export async function openPullRequest(
     sleep,
   });
   const state = pull.state === 'open' ? 'open' : pull.merged_at ? 'merged' : 'closed';
+  const headSha = state === 'open' ? await settledHead(session, pull, draft.branch, sleep) : pull.head.sha;
   if (state !== 'open')
     warnings.push(`pull request ${pull.number} was ${state} meanwhile and is left as it is`);
   else {
@@ -47,7 +51,7 @@ export async function openPullRequest(
     created,
     state,
     draft: pull.draft ?? false,
-    headSha: pull.head.sha,
+    headSha,
     warnings,
   };
 }
@@ -75,6 +79,17 @@ async function pullsOf({ client, owner, repo }: Session, branch: string): Promis
   });
   // Servers that don't know the branch ignore the filter.
   return data.filter((pull) => pull.head.ref === branch && pull.head.repo?.id === repository.id);
+}
+
+/** GitHub brings a pull request after a push up to date in its own time: what it says is waited for to be what the branch is. */
+async function settledHead(session: Session, pull: Listed, branch: string, sleep: Sleep): Promise<string> {
+  const wanted = await headOf(session, branch);
+  let head = pull.head.sha;
+  for (let attempt = 0; wanted !== null && head !== wanted && attempt < UNAVAILABLE_TRIES; attempt += 1) {
+    await sleep(backoffMs(attempt));
+    head = (await anyPull(session, pull.number)).head.sha;
+  }
+  return head;
 }
 
 async function create(

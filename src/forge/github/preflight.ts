@@ -2,7 +2,7 @@ import { BgAgentError } from '../../task/errors.ts';
 import type { PullRequestRef } from '../collaboration.ts';
 import type { PreflightNeeds, Source } from '../forge.ts';
 import type { Addresses } from './addresses.ts';
-import { GitHubFailure, hasStatus } from './failures.ts';
+import { hasStatus } from './failures.ts';
 import { missingPermissions, type Permissions } from './installations.ts';
 import { findPull, pullRef } from './pulls.ts';
 import { pushProblem } from './push-right.ts';
@@ -124,31 +124,33 @@ async function requireRights({ installations, name }: Session, wanted: Permissio
 /** Rules that refuse a push for certain end the task before it begins; what only may refuse it is said. */
 async function protectionOf(session: Session, branch: string): Promise<string[]> {
   const { client, owner, repo, name } = session;
+  const exists = (await headOf(session, branch)) !== null;
+  const stopping = exists ? ['update', 'pull_request', 'merge_queue'] : ['creation'];
+  const rules = await unlessHidden(
+    client.request('GET /repos/{owner}/{repo}/rules/branches/{branch}', { owner, repo, branch }),
+  );
+  const rule = rules?.data.find(({ type }) => stopping.includes(type));
+  if (rule) {
+    const bypass = await bypassOf(session, 'ruleset_id' in rule ? rule.ruleset_id : undefined);
+    const text = `a rule of ${name} ("${rule.type}") keeps pushes off the branch ${branch}`;
+    if (bypass === 'never') throw new BgAgentError('PUSH_REJECTED', text);
+    return bypass === 'always' ? [] : [`${text}, unless the platform may bypass it`];
+  }
+  if (!exists) return [];
+  const found = await unlessHidden(
+    client.request('GET /repos/{owner}/{repo}/branches/{branch}', { owner, repo, branch }),
+  );
+  return found?.data.protected
+    ? [`the branch ${branch} of ${name} is protected; the push may be refused`]
+    : [];
+}
+
+/** Servers of companies may not have rules yet, and not every token may see them. */
+async function unlessHidden<T>(answer: Promise<T>): Promise<T | null> {
   try {
-    const exists = (await headOf(session, branch)) !== null;
-    const stopping = exists ? ['update', 'pull_request', 'merge_queue'] : ['creation'];
-    const { data: rules } = await client.request('GET /repos/{owner}/{repo}/rules/branches/{branch}', {
-      owner,
-      repo,
-      branch,
-    });
-    const rule = rules.find(({ type }) => stopping.includes(type));
-    if (rule) {
-      const bypass = await bypassOf(session, 'ruleset_id' in rule ? rule.ruleset_id : undefined);
-      const text = `a rule of ${name} ("${rule.type}") keeps pushes off the branch ${branch}`;
-      if (bypass === 'never') throw new BgAgentError('PUSH_REJECTED', text);
-      return bypass === 'always' ? [] : [`${text}, unless the platform may bypass it`];
-    }
-    if (!exists) return [];
-    const { data } = await client.request('GET /repos/{owner}/{repo}/branches/{branch}', {
-      owner,
-      repo,
-      branch,
-    });
-    return data.protected ? [`the branch ${branch} of ${name} is protected; the push may be refused`] : [];
+    return await answer;
   } catch (error) {
-    // Servers of companies may not have rules yet, and not every token may see them.
-    if (error instanceof GitHubFailure && hasStatus(error, 403, 404)) return [];
+    if (hasStatus(error, 403, 404)) return null;
     throw error;
   }
 }
@@ -158,10 +160,8 @@ async function bypassOf(
   id: number | undefined,
 ): Promise<string | undefined> {
   if (id === undefined) return undefined;
-  const { data } = await client.request('GET /repos/{owner}/{repo}/rulesets/{ruleset_id}', {
-    owner,
-    repo,
-    ruleset_id: id,
-  });
-  return data.current_user_can_bypass;
+  const found = await unlessHidden(
+    client.request('GET /repos/{owner}/{repo}/rulesets/{ruleset_id}', { owner, repo, ruleset_id: id }),
+  );
+  return found?.data.current_user_can_bypass;
 }

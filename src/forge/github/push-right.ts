@@ -1,4 +1,8 @@
+import { namePermission } from './failures.ts';
+
 /** Whether a personal token may push: its words, and what git's own server says. */
+
+const CONTENTS = namePermission('contents', 'write');
 
 export interface PushProbe {
   web: string;
@@ -16,7 +20,8 @@ export async function pushProblem(
   const scopes = known.scopes === undefined ? null : String(known.scopes).split(/,\s*/);
   if (scopes !== null && !scopes.includes('repo') && (known.isPrivate || !scopes.includes('public_repo')))
     return `the token lacks the scope "${known.isPrivate ? 'repo' : 'public_repo'}"`;
-  if (!known.mayPush) return 'the person whose token it is has no write access';
+  if (!known.mayPush)
+    return `the person whose token it is has no write access${scopes === null ? `, or the token lacks ${CONTENTS}` : ''}`;
   // Fine-grained tokens can't be asked what they may do, but a push that is only begun shows it.
   return scopes === null ? refusedByGit(probe) : null;
 }
@@ -30,7 +35,7 @@ async function refusedByGit({ web, fullName, token, timeoutMs }: PushProbe): Pro
     });
     await response.body?.cancel();
     return response.status === 401 || response.status === 403
-      ? 'the token lacks the permission "Contents: Read and write"'
+      ? `the token lacks the permission ${CONTENTS}`
       : null;
   } catch {
     // What it would have told shows at the push.

@@ -1,7 +1,7 @@
 /** Texts from and for GitHub: bounded, and marked with the task that wrote them. */
 
 /** GitHub takes 65,536; the rest is room for what is added. */
-export const MAX_TEXT = 60_000;
+const MAX_TEXT = 60_000;
 const MAX_TITLE = 256;
 
 /** At most `max` characters, and says at its end how many went. Never half of a character. */
@@ -22,7 +22,7 @@ export function titleOf(text: string): string {
 }
 
 /** By this the platform finds what it wrote for a task. Invisible on the page. */
-export const markerOf = (taskId: string): string => `<!-- bgagent:task-id=${taskId} -->`;
+const markerOf = (taskId: string): string => `<!-- bgagent:task-id=${taskId} -->`;
 
 /** The text with the marker at its end, once. */
 export const withMarker = (taskId: string, text: string): string =>

@@ -29,7 +29,7 @@ export async function fetchContext({
   task,
 }: {
   /** Null where the forge has neither issues nor pull requests. */
-  collaboration: Collaboration | null;
+  collaboration: Pick<Collaboration, 'issue' | 'pullRequest'> | null;
   screen: Screen;
   maxTokens: number;
   workflow: Pick<Workflow, 'hydrates'>;
@@ -77,7 +77,7 @@ function missing(dropped: number, cut: number, withheld: number): string {
   return [
     dropped > 0 ? `Not shown for want of room: the ${dropped} oldest comments.` : '',
     cut > 0 ? `Only the beginning is shown of ${cut} texts, which say so at their end.` : '',
-    withheld > 0 ? `Withheld by the content policy: ${withheld} comments.` : '',
+    withheld > 0 ? `Withheld by the content policy: ${withheld} texts.` : '',
   ]
     .filter((line) => line !== '')
     .join('\n');

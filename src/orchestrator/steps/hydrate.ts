@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Forge, Source } from '../../forge/forge.ts';
+import type { Forge, PreflightNeeds, Source } from '../../forge/forge.ts';
 import { payloadKey } from '../../task/blob-keys.ts';
 import { taskBranch } from '../../task/branch-name.ts';
 import { BgAgentError } from '../../task/errors.ts';
@@ -94,8 +94,10 @@ async function collect(deps: OrchestratorDeps, claim: Claim, abandoned: AbortSig
   );
 }
 
-const needsOf = (task: Task, { branch, read_only, hydrates }: Workflow) => ({
+const needsOf = (task: Task, { branch, read_only, hydrates }: Workflow): PreflightNeeds => ({
   push: !read_only,
+  // Its end depends on the issue; what protects it goes by its beginning.
+  branch: branch === 'new' ? (task.branch_name ?? taskBranch(task.task_id, task.task_description)) : null,
   prNumber: branch === 'pull_request' ? task.pr_number : null,
   issueNumber: hydrates.includes('issue') ? task.issue_number : null,
 });

@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createFakeForge, type FakeForge } from '../../../test/fakes/forge.ts';
 import { git } from '../../../test/fixtures/git-repo.ts';
-import { createWorld, type World } from '../../../test/fixtures/orchestrator.ts';
+import {
+  createGitHubWorld,
+  type GitHubWorld,
+  type PullRequest,
+} from '../../../test/fixtures/github-world.ts';
 import { aRepo } from '../../../test/fixtures/repo.ts';
 import { BgAgentError } from '../../task/errors.ts';
 import type { Task } from '../../task/task.ts';
@@ -10,17 +13,11 @@ import type { OrchestratorDeps } from '../dependencies.ts';
 import { finalize } from './finalize.ts';
 import { publish } from './publish.ts';
 
-let world: World;
-let forge: FakeForge;
+let world: GitHubWorld;
 afterEach(() => world.close());
 
-async function open(...[settings]: Parameters<typeof createWorld>): Promise<World> {
-  world = await createWorld(settings, {
-    forgeIn: (folder) => {
-      forge = createFakeForge({ folder });
-      return forge;
-    },
-  });
+async function open(...settings: Parameters<typeof createGitHubWorld>): Promise<GitHubWorld> {
+  world = await createGitHubWorld(...settings);
   return world;
 }
 
@@ -37,12 +34,8 @@ const workflow = (id: string): Partial<Task> => ({
 });
 
 /** An open pull request from `fix`, one commit ahead of `main`. */
-function openPullRequest(fields: Partial<Parameters<FakeForge['open']>[0]> = {}): number {
-  const tree = git(world.repo, 'rev-parse', 'main^{tree}');
-  const commit = git(world.repo, 'commit-tree', tree, '-p', 'main', '-m', 'Fix it');
-  git(world.repo, 'update-ref', 'refs/heads/fix', commit);
-  return forge.open({ branch: 'fix', ...fields }).number;
-}
+const openPullRequest = (): PullRequest =>
+  world.github.addPull(world.hello, { branch: 'fix', files: { 'fix.txt': 'a fix\n' } });
 const tipOf = (branch: string): string => git(world.repo, 'rev-parse', branch);
 
 const regressed: CheckResult = {
@@ -57,11 +50,9 @@ const regressed: CheckResult = {
 describe('a task that changed something', () => {
   it('opens a pull request with what, why, and what it took (R5)', async () => {
     const { deps, until, report, events } = await open({ public_url: 'https://agents.example.com/' });
-    await deps.stores.repos.put(
-      aRepo({ pr_labels: ['bgagent', 'missing'], pr_reviewers: ['octo', 'octo/core'] }),
-    );
-    forge.issues.set(12, { title: 'Say hello', body: 'Please.' });
-    const taskId = await running({ issue_number: 12, task_description: null });
+    await deps.stores.repos.put(aRepo({ pr_labels: ['bgagent'], pr_reviewers: ['mona', 'stranger'] }));
+    const issue = world.github.addIssue(world.hello, { title: 'Say hello' });
+    const taskId = await running({ issue_number: issue.number, task_description: null });
     await report(taskId, {
       summary: '# Greet people\n\nIt says hello to @octo. Fixes #99.',
       cost_usd: 0.256,
@@ -70,21 +61,22 @@ describe('a task that changed something', () => {
     const task = await until(taskId, 'COMPLETED');
     expect(task).toMatchObject({
       outcome: 'changes',
-      pr_number: 1,
-      pr_url: expect.stringMatching(/\/pull\/1$/),
+      pr_number: 2,
+      pr_url: expect.stringMatching(/\/pull\/2$/),
     });
     expect(await events(taskId)).toEqual(expect.arrayContaining(['pr_created', 'task_completed']));
-    const [opened] = forge.pullRequests.values();
+    const [opened] = world.pulls();
     expect(opened).toMatchObject({
       title: 'Greet people',
-      branch: task.branch_name,
-      base: 'main',
-      draft: false,
-      labels: ['bgagent', 'missing'],
-      reviewers: ['octo', 'octo/core'],
+      labels: ['bgagent'],
+      pull: { headBranch: task.branch_name, base: 'main', draft: false, reviewers: ['mona'] },
     });
+    const created = (await deps.stores.events.list(taskId, { limit: 100 })).items.find(
+      ({ event_type }) => event_type === 'pr_created',
+    );
+    expect(created?.metadata.warnings).toEqual([expect.stringContaining('stranger')]);
     expect(task.branch_name).toMatch(/say-hello$/);
-    expect(opened?.body).toContain('Resolves #12.');
+    expect(opened?.body).toContain(`Resolves #${issue.number}.`);
     expect(opened?.body).toContain(`[\`${taskId}\`](https://agents.example.com/tasks/${taskId}) of user-1`);
     expect(opened?.body).toContain('$0.26 · 7 turns');
     // The agent calls nobody and closes nothing.
@@ -96,8 +88,8 @@ describe('a task that changed something', () => {
     const taskId = await running();
     await report(taskId, { verification: [regressed], build_passed: false });
     expect(await until(taskId, 'COMPLETED')).toMatchObject({ build_passed: false });
-    const [opened] = forge.pullRequests.values();
-    expect(opened).toMatchObject({ draft: true, title: 'Add a greeting' });
+    const [opened] = world.pulls();
+    expect(opened).toMatchObject({ title: 'Add a greeting', pull: { draft: true } });
     expect(opened?.body).toContain('| build | ✅ passed | ❌ failed | **got worse**: exit code 1 |');
     expect(opened?.body).toContain('boom');
   });
@@ -110,7 +102,7 @@ describe('a task that changed something', () => {
     const lying = await running();
     await report(lying, { head_sha: 'b'.repeat(40) });
     expect((await until(lying, 'FAILED')).error_classification?.errorClass).toBe('OUTCOME_NOT_VERIFIED');
-    expect(forge.pullRequests.size).toBe(0);
+    expect(world.pulls()).toEqual([]);
   });
 
   const CRASHES: [name: string, breaks: (deps: OrchestratorDeps) => OrchestratorDeps][] = [
@@ -127,10 +119,10 @@ describe('a task that changed something', () => {
     const claim = { taskId, attempt: 1 };
     expect(await finalize(deps, claim, null)).toEqual({ kind: 'publish', stop: null });
     await expect(publish(breaks(deps), claim, null)).rejects.toThrow('crash');
-    forge.on = {};
+    recover();
     await publish(deps, claim, null);
-    expect(forge.pullRequests.size).toBe(1);
-    expect(await task(taskId)).toMatchObject({ status: 'COMPLETED', pr_number: 1 });
+    expect(world.pulls()).toHaveLength(1);
+    expect(await task(taskId)).toMatchObject({ status: 'COMPLETED', pr_number: 1, outcome: 'changes' });
     const told = await events(taskId);
     expect(told.filter((type) => type === 'pr_created')).toHaveLength(1);
     expect(told.at(-1)).toBe('task_completed');
@@ -140,7 +132,7 @@ describe('a task that changed something', () => {
     const { deps, until, report } = await open();
     const taskId = await running();
     const tries: number[] = [];
-    forge.on.before = (method) => {
+    world.on.before = (method) => {
       if (method !== 'openPullRequest') return;
       tries.push(Date.now());
       if (tries.length === 1) throw new BgAgentError('GITHUB_RATE_LIMITED', 'wait', { retryAfterSeconds: 3 });
@@ -156,7 +148,7 @@ describe('a task that changed something', () => {
   it('keeps its branch, and says why, when the forge refuses for good', async () => {
     const { until, report } = await open();
     const taskId = await running();
-    forge.on.before = (method) => {
+    world.on.before = (method) => {
       if (method === 'openPullRequest')
         throw new BgAgentError(
           'INSUFFICIENT_GITHUB_REPO_PERMISSIONS',
@@ -167,7 +159,7 @@ describe('a task that changed something', () => {
     const task = await until(taskId, 'FAILED');
     expect(task).toMatchObject({
       error_classification: { errorClass: 'INSUFFICIENT_GITHUB_REPO_PERMISSIONS' },
-      head_sha: git(world.repo, 'rev-parse', 'main'),
+      head_sha: expect.any(String),
       partial: false,
       cost_usd: 1,
       pr_url: null,
@@ -179,7 +171,7 @@ describe('a task that changed something', () => {
     const { until, report, cancel } = await open();
     const taskId = await running();
     let tries = 0;
-    forge.on.before = (method) => {
+    world.on.before = (method) => {
       if (method !== 'openPullRequest') return;
       tries += 1;
       throw new BgAgentError('GITHUB_RATE_LIMITED', 'wait', { retryAfterSeconds: 3_000 });
@@ -191,12 +183,13 @@ describe('a task that changed something', () => {
   });
 
   it('does not hide that people closed its pull request meanwhile', async () => {
-    const { deps, leaveReport, task } = await open();
+    const { deps, leaveReport } = await open();
     const taskId = await running();
     await leaveReport(taskId);
     const claim = { taskId, attempt: 1 };
     await finalize(deps, claim, null);
-    forge.open({ branch: (await task(taskId)).branch_name ?? '', state: 'closed' });
+    await expect(publish(onTasks(deps, 'update', 'before'), claim, null)).rejects.toThrow('crash');
+    for (const pull of world.pulls()) pull.state = 'closed';
     await expect(publish(deps, claim, null)).rejects.toMatchObject({ code: 'PR_NOT_FOUND_OR_CLOSED' });
   });
 });
@@ -204,7 +197,8 @@ describe('a task that changed something', () => {
 describe('a task on a pull request', () => {
   it('answers in it, and its commits are checked on the branch (T6)', async () => {
     const { until, leaveReport, deps, events } = await open();
-    const number = openPullRequest();
+    const pull = openPullRequest();
+    const { number } = pull;
     const taskId = await running({ ...workflow('coding/pr-iteration-v1'), pr_number: number });
     expect(await world.task(taskId)).toMatchObject({
       branch_name: 'fix',
@@ -219,8 +213,8 @@ describe('a task on a pull request', () => {
       branch_name: 'fix',
       pr_number: 1,
     });
-    expect(forge.pullRequests.size).toBe(1);
-    expect(forge.comments.get(`1 ${taskId}`)).toMatch(
+    expect(world.pulls()).toHaveLength(1);
+    expect(pull.comments.map(({ body }) => body).join()).toMatch(
       /^### Pushed [0-9a-f]{40}\n\nc{40} was pushed meanwhile/,
     );
     expect((await events(taskId)).slice(-2)).toEqual(['pr_updated', 'task_completed']);
@@ -228,20 +222,21 @@ describe('a task on a pull request', () => {
 
   it('says so when nothing was to be changed', async () => {
     const { until, report } = await open();
-    const number = openPullRequest();
+    const pull = openPullRequest();
+    const { number } = pull;
     const taskId = await running({ ...workflow('coding/pr-iteration-v1'), pr_number: number });
     const summary = 'The reviewer is wrong: it is tested.';
     await report(taskId, { result: 'no_changes', outcome: 'no_changes', head_sha: null, summary });
     expect(await until(taskId, 'COMPLETED')).toMatchObject({ outcome: 'no_changes', branch_name: 'fix' });
-    expect(forge.comments.get(`1 ${taskId}`)).toContain(summary);
+    expect(pull.comments.map(({ body }) => body).join()).toContain(summary);
   });
 
   it('keeps the work where it is when the pull request was closed meanwhile', async () => {
     const { until, report } = await open();
-    const number = openPullRequest();
+    const pull = openPullRequest();
+    const { number } = pull;
     const taskId = await running({ ...workflow('coding/pr-iteration-v1'), pr_number: number });
-    const found = forge.pullRequests.get(number);
-    if (found) found.state = 'merged';
+    Object.assign(pull, { state: 'closed' });
     await report(taskId);
     expect(await until(taskId, 'FAILED')).toMatchObject({
       error_classification: { errorClass: 'PR_NOT_FOUND_OR_CLOSED' },
@@ -251,7 +246,8 @@ describe('a task on a pull request', () => {
 
   it('names the branch that its work was kept on', async () => {
     const { until, report } = await open();
-    const number = openPullRequest();
+    const pull = openPullRequest();
+    const { number } = pull;
     const taskId = await running({ ...workflow('coding/pr-iteration-v1'), pr_number: number });
     await report(taskId, {
       result: 'failed',
@@ -264,66 +260,79 @@ describe('a task on a pull request', () => {
       error_classification: { errorClass: 'PR_HEAD_MOVED', retryable: true },
       branch_name: `bgagent/${taskId}/fix-it`,
     });
-    expect(forge.comments.size).toBe(0);
+    expect(pull.comments).toEqual([]);
   });
 
   it.each([
-    ['is closed', { state: 'closed' }, 'coding/pr-iteration-v1', 'PR_NOT_FOUND_OR_CLOSED'],
-    ['is from a fork', { fork: true }, 'coding/pr-iteration-v1', 'PR_FROM_FORK'],
-    ['is closed, for a review', { state: 'merged' }, 'coding/pr-review-v1', 'PR_NOT_FOUND_OR_CLOSED'],
-  ] as const)('that %s is refused before any machine is paid for (O1)', async (_what, fields, id, code) => {
+    ['is closed', 'coding/pr-iteration-v1', 'PR_NOT_FOUND_OR_CLOSED'],
+    ['is from a fork', 'coding/pr-iteration-v1', 'PR_FROM_FORK'],
+    ['is closed, for a review', 'coding/pr-review-v1', 'PR_NOT_FOUND_OR_CLOSED'],
+  ] as const)('that %s is refused before any machine is paid for (O1)', async (what, id, code) => {
     const { until, submit, compute } = await open();
-    const number = openPullRequest(fields);
-    const taskId = await submit({ repo: 'octo/hello', ...workflow(id), pr_number: number });
+    const pull = what === 'is from a fork' ? fromFork() : openPullRequest();
+    if (what !== 'is from a fork') pull.state = 'closed';
+    const taskId = await submit({ repo: 'octo/hello', ...workflow(id), pr_number: pull.number });
     expect((await until(taskId, 'FAILED')).error_classification?.errorClass).toBe(code);
     expect(compute.sessions.size).toBe(0);
   });
 });
 
 describe('a task that reviews', () => {
-  const review = {
-    result: 'no_changes',
-    outcome: 'review',
-    head_sha: null,
-    review: {
-      summary: 'Fine, @octo.',
-      comments: [{ path: 'README.md', line: 1, body: 'Typo, `@decorated`. Closes #1' }],
-    },
-  } as const;
-
   it('posts one review with its comments, whatever crashes (T6)', async () => {
     const { deps, leaveReport, task, events } = await open();
-    const number = openPullRequest({ fork: true });
-    const head = tipOf('fix');
-    const taskId = await running({ ...workflow('coding/pr-review-v1'), pr_number: number });
-    await leaveReport(
-      taskId,
-      structuredClone({ ...review, review: { ...review.review, comments: [...review.review.comments] } }),
-    );
+    const issue = fromFork();
+    const head = issue.pull.headSha;
+    const taskId = await running({ ...workflow('coding/pr-review-v1'), pr_number: issue.number });
+    await leaveReport(taskId, {
+      result: 'no_changes',
+      outcome: 'review',
+      head_sha: null,
+      review: {
+        summary: 'Fine, @octo.',
+        comments: [{ path: 'fix.txt', line: 1, body: 'Typo, `@decorated`. Closes #1' }],
+      },
+    });
     const claim = { taskId, attempt: 1 };
     await finalize(deps, claim, null);
     await expect(publish(on(deps, 'after', 'postReview'), claim, null)).rejects.toThrow('crash');
-    forge.on = {};
+    recover();
     await publish(deps, claim, null);
-    expect(await task(taskId)).toMatchObject({ status: 'COMPLETED', outcome: 'review', branch_name: 'fix' });
-    expect(forge.reviews.size).toBe(1);
-    const posted = forge.reviews.get(`1 ${taskId}`);
-    expect(posted).toMatchObject({ commitSha: head });
-    expect(posted?.body).toMatch(/^Fine, @\u200bocto\./);
-    expect(posted?.comments).toEqual([
-      { path: 'README.md', line: 1, body: 'Typo, `@decorated`. Closes\u200b \u200b#1' },
+    expect(await task(taskId)).toMatchObject({
+      status: 'COMPLETED',
+      outcome: 'review',
+      base_sha: head,
+      branch_name: 'fix',
+    });
+    const { reviews, threads } = issue.pull;
+    expect(reviews).toMatchObject([
+      { state: 'COMMENTED', commitId: head, body: expect.stringMatching(/^Fine, @\u200bocto\./) },
+    ]);
+    expect(threads.flatMap(({ comments }) => comments.map(({ body }) => body))).toEqual([
+      'Typo, `@decorated`. Closes\u200b \u200b#1',
     ]);
     expect((await events(taskId)).slice(-2)).toEqual(['review_posted', 'task_completed']);
   });
 });
 
+/** A pull request whose branch nobody here may push to. */
+function fromFork(): PullRequest {
+  const { github, hello } = world;
+  const fork = github.fork(hello, 'mallory');
+  return github.addPull(hello, { branch: 'fix', files: { 'fix.txt': 'a fix\n' }, from: fork });
+}
+
 /** A forge that dies at this point. */
 function on(deps: OrchestratorDeps, when: 'before' | 'after', method: string): OrchestratorDeps {
-  forge.on[when] = (called) => {
+  world.on[when] = (called) => {
     if (called === method) throw new Error('crash');
   };
   return deps;
 }
+
+const recover = (): void => {
+  delete world.on.before;
+  delete world.on.after;
+};
 
 /** Stores that die at this point. */
 function onTasks(

@@ -88,6 +88,25 @@ describe('retry', () => {
     expect(platform.started).toContain(body.data.task_id);
   });
 
+  it('runs the command that the repository has now', async () => {
+    const repo = '/srv/git/mended.git';
+    const admin = await platform.key('root', ['admin']);
+    const set = (agent_command: string | null) =>
+      request(platform, 'PUT', `/v1/repos/${encodeURIComponent(repo)}`, {
+        key: admin,
+        body: { agent_command },
+      });
+    await set('broken');
+    const taskId = await submit({ repo });
+    await platform.end(taskId);
+    const again = async () =>
+      (await request(platform, 'POST', `/v1/tasks/${taskId}/retry`, { key })).body.data;
+    await set('mended');
+    expect((await again()).agent_command).toBe('mended');
+    await set(null);
+    expect((await again()).agent_command).toBe('true');
+  });
+
   it('is for ended tasks only', async () => {
     const { status, code } = await request(platform, 'POST', `/v1/tasks/${await submit()}/retry`, { key });
     expect([status, code]).toEqual([409, 'TASK_NOT_TERMINAL']);

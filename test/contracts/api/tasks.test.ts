@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { resolveRepo } from '../../../src/forge/git/remote.ts';
 import { startTestPlatform, type TestPlatform } from '../../fixtures/api/platform.ts';
 import { request } from '../../fixtures/api/requests.ts';
 
 let platform: TestPlatform;
 let key: string;
 beforeAll(async () => {
-  platform = await startTestPlatform();
+  platform = await startTestPlatform({
+    resolveRepo: (reference) => ({ ...resolveRepo(reference), missing: reference.includes('not-there') }),
+  });
   key = await platform.key('octo');
 });
 afterAll(() => platform.close());
@@ -53,6 +56,12 @@ describe('submit', () => {
     expect((await submit({ repo, agent: 'unheard-of' })).status).toBe(400);
     const { status } = await request(platform, 'GET', `/v1/repos/${encodeURIComponent(repo)}`, { key });
     expect(status).toBe(404);
+  });
+
+  it('refuses a path at which nothing is, at once', async () => {
+    const { status, code, body } = await submit({ repo: '/srv/git/not-there.git' });
+    expect([status, code]).toEqual([400, 'VALIDATION_ERROR']);
+    expect(body.error.message).toContain('/srv/git/not-there.git');
   });
 
   it('refuses an owner/name that nobody onboarded', async () => {

@@ -62,7 +62,7 @@ export function loginOf(principal: Principal): string {
   return principal.kind === 'nobody' ? 'ghost' : principal.login;
 }
 
-const roleOf = (repo: Repo, login: string): 'read' | 'write' | null =>
+export const roleOf = (repo: Repo, login: string): 'read' | 'write' | null =>
   login === repo.owner ? 'write' : (repo.collaborators.get(login) ?? (repo.private ? null : 'read'));
 
 /** Whether the repository exists for this principal. */
@@ -84,7 +84,7 @@ const covers = (granted: Permissions, wanted: Permissions): boolean =>
       name === 'metadata' || RANK[granted[name] ?? 'read'] * (granted[name] ? 1 : 0) >= RANK[level],
   );
 
-export const isPush = (wanted: readonly Permissions[]): boolean =>
+const isPush = (wanted: readonly Permissions[]): boolean =>
   wanted.every((set) => Object.values(set).includes('write'));
 
 /** Whether the token's own permissions hold one of the sets. The person behind a token must have the right, too. */

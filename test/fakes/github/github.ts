@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { git, writeFiles } from '../../fixtures/git-repo.ts';
+import { git } from '../../fixtures/git-repo.ts';
 import { createRateLimits, type Fault, type RateLimits } from './faults.ts';
-import { addHook, headOf, makeBare, publishHead } from './git.ts';
+import { addCommit, headOf, makeBare, publishHead } from './git.ts';
 import { newIssue, newPull, nextNumber } from './routes-pulls.ts';
 import { type SeenRequest, type ServerState, startServer } from './server.ts';
 import {
@@ -26,6 +26,8 @@ import {
 
 /** What a GitHub App of the platform is given. */
 export const APP_PERMISSIONS: Permissions = { contents: 'write', pull_requests: 'write', issues: 'write' };
+
+const README = { 'README.md': '# Hello\n' };
 
 export interface RepoOptions {
   files?: Record<string, string>;
@@ -60,7 +62,7 @@ export interface GitHubFake {
     options?: { owner?: string; repos?: 'all' | readonly Repo[]; permissions?: Permissions },
   ): Installation;
   /** A classic token: its scopes default to `repo`. */
-  addToken(options?: { login?: string; scopes?: readonly string[] }): string;
+  addToken(options?: { login?: string; scopes?: readonly string[]; expires?: string }): string;
   addFineGrainedToken(options: {
     login?: string;
     repos?: readonly string[];
@@ -86,6 +88,8 @@ export interface GitHubFake {
   commit(repo: Repo, branch: string, files: Record<string, string>): string;
   head(repo: Repo, branch: string): string | null;
   fail(fault: Fault): void;
+  /** How many of these have not happened yet. */
+  pendingFaults(): number;
   /** What was done that a careful client doesn't do; forgets it. */
   takeViolations(): string[];
   /** Throws when there were violations that nobody took. */
@@ -100,15 +104,10 @@ export async function startGitHub({ now = Date.now }: { now?: () => number } = {
 
   const addRepo: GitHubFake['addRepo'] = (given, options = {}) => {
     const [owner = '', name = ''] = given.split('/');
-    const gitDir = makeBare(world, {
-      owner,
-      name,
-      ...(options.files ? { files: options.files } : {}),
-      empty: options.empty ?? false,
-    });
     const defaultBranch = options.defaultBranch ?? 'main';
-    if (defaultBranch !== 'main' && !options.empty) git(gitDir, 'branch', '--move', 'main', defaultBranch);
-    if (defaultBranch !== 'main') git(gitDir, 'symbolic-ref', 'HEAD', `refs/heads/${defaultBranch}`);
+    const gitDir = makeBare(world, { owner, name, head: defaultBranch });
+    if (!options.empty)
+      addCommit({ gitDir }, { branch: defaultBranch, from: null, files: options.files ?? README });
     const repo: Repo = {
       id: world.nextId(),
       owner,
@@ -136,19 +135,8 @@ export async function startGitHub({ now = Date.now }: { now?: () => number } = {
     return token.value;
   };
 
-  const commit: GitHubFake['commit'] = ({ gitDir, defaultBranch }, branch, files) => {
-    const work = join(folder, `work-${world.nextId()}`);
-    git(folder, 'clone', '--quiet', '--no-checkout', gitDir, work);
-    const start = [branch, defaultBranch].find(
-      (name) => git(work, 'branch', '--remotes', '--list', `origin/${name}`) !== '',
-    );
-    git(work, 'checkout', '--quiet', '-B', branch, ...(start === undefined ? [] : [`origin/${start}`]));
-    writeFiles(work, files);
-    git(work, 'add', '--all');
-    git(work, 'commit', '--quiet', '--allow-empty', '--message', `Change ${branch}`);
-    git(work, 'push', '--quiet', '--force', 'origin', branch);
-    return git(work, 'rev-parse', 'HEAD');
-  };
+  const commit: GitHubFake['commit'] = (repo, branch, files) =>
+    addCommit(repo, { branch, from: headOf(repo, branch) ?? headOf(repo, repo.defaultBranch), files });
 
   return {
     url: server.url,
@@ -169,7 +157,6 @@ export async function startGitHub({ now = Date.now }: { now?: () => number } = {
         defaultBranch: repo.defaultBranch,
       });
       git(fork.gitDir, 'fetch', '--quiet', repo.gitDir, '+refs/heads/*:refs/heads/*');
-      addHook(fork.gitDir);
       fork.forkOf = repo;
       return fork;
     },
@@ -204,8 +191,15 @@ export async function startGitHub({ now = Date.now }: { now?: () => number } = {
       world.installations.push(installation);
       return installation;
     },
-    addToken: ({ login = 'octo', scopes = ['repo'] } = {}) =>
-      addTokenOf({ kind: 'classic', value: tokenValue('ghp_'), login, scopes, revoked: false }),
+    addToken: ({ login = 'octo', scopes = ['repo'], expires } = {}) =>
+      addTokenOf({
+        kind: 'classic',
+        value: tokenValue('ghp_'),
+        login,
+        scopes,
+        expires: expires ?? null,
+        revoked: false,
+      }),
     addFineGrainedToken: ({ login = 'octo', repos, permissions }) =>
       addTokenOf({
         kind: 'fine-grained',
@@ -252,6 +246,7 @@ export async function startGitHub({ now = Date.now }: { now?: () => number } = {
     commit,
     head: headOf,
     fail: (fault) => void state.faults.push(fault),
+    pendingFaults: () => state.faults.length,
     takeViolations: () => world.violations.splice(0),
     async close() {
       await server.close();

@@ -8,6 +8,12 @@ const WRITE = [{ issues: 'write' }, { pull_requests: 'write' }] as const;
 const MAX_BODY = 65_536;
 
 export const issueRoutes: readonly Route[] = [
+  route('GET', '/repos/{owner}/{repo}/issues', [{ issues: 'read' }], (call) =>
+    page(
+      call,
+      [...call.repo.issues.values()].map((issue) => issueShape(call, issue)),
+    ),
+  ),
   route('GET', '/repos/{owner}/{repo}/issues/{number}', READ, (call) => {
     const issue = findIssue(call);
     return { status: 200, body: issueShape(call, issue) };
@@ -72,7 +78,7 @@ function findComment({ repo, params }: Call): [Issue, Comment] {
   throw notFound();
 }
 
-export const newComment = (call: Call): Comment => ({
+const newComment = (call: Call): Comment => ({
   id: call.world.nextId(),
   author: loginOf(call.principal),
   body: checkedBody(call),

@@ -98,9 +98,10 @@ function openPull(call: Call): Answer {
   if (body.draft === true && !repo.drafts)
     throw new Refusal(422, 'Draft pull requests are not supported in this repository.');
   const number = nextNumber(repo);
-  publishHead(repo, number, headRepo, headSha);
+  if (headRepo !== repo) publishHead(repo, number, headRepo, headSha);
   if (git(repo.gitDir, 'rev-list', '--count', `${base}..${headSha}`) === '0')
     throw custom(`No commits between ${base} and ${branch}`);
+  publishHead(repo, number, headRepo, headSha);
   const issue = newIssue(repo, {
     number,
     title: checkedTitle(call),

@@ -46,7 +46,7 @@ export const repoRoutes: readonly Route[] = [
     return { status: 200, body: { id: rule.id, name: 'rules', current_user_can_bypass: rule.bypass } };
   }),
   route('GET', '/repos/{owner}/{repo}/compare/{+range}', READ, ({ repo, params }) => {
-    const [base = '', head = ''] = params.range ?? ''.split('...');
+    const [base = '', head = ''] = (params.range ?? '').split('...');
     const known = [base, head].every((name) => {
       try {
         return git(repo.gitDir, 'rev-parse', '--verify', '--quiet', `${name}^{commit}`) !== '';

@@ -116,10 +116,18 @@ function answerApi(
   const { url, method, query, body } = input;
   const seen: SeenRequest = { method, path: input.path, as: 'nobody', permissions: null, status: 0 };
   state.requests.push(seen);
+  let scopes: Record<string, string> = {};
   const answer = ((): Answer => {
     try {
       const principal = principalOf(world, input.authorization);
       seen.as = principal.kind;
+      if (principal.kind === 'classic')
+        scopes = {
+          'x-oauth-scopes': principal.scopes.join(', '),
+          ...(principal.expires === null
+            ? {}
+            : { 'github-authentication-token-expiration': principal.expires }),
+        };
       seen.permissions = 'permissions' in principal ? principal.permissions : null;
       const moved = redirected(world, input.path, `${url}${API}`, method, query);
       if (moved) return moved;
@@ -144,7 +152,7 @@ function answerApi(
     }
   })();
   seen.status = answer.status;
-  return answer;
+  return { ...answer, headers: { ...scopes, ...answer.headers } };
 }
 
 function checkAccess({ principal, repo, world, params, method }: Call, { access }: Route): void {

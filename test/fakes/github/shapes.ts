@@ -1,4 +1,4 @@
-import { loginOf, mayDo } from './access.ts';
+import { loginOf, roleOf } from './access.ts';
 import { changedFiles, syncPulls } from './git.ts';
 import type { Call } from './http.ts';
 import {
@@ -21,7 +21,8 @@ export const userShape = (login: string): Record<string, unknown> => ({
 });
 
 export function repoShape({ webUrl, apiUrl, principal }: Call, repo: Repo): Record<string, unknown> {
-  const push = mayDo(principal, repo, [{ contents: 'write' }]);
+  // The person's role, whatever the token may do.
+  const push = roleOf(repo, loginOf(principal)) === 'write';
   return {
     id: repo.id,
     name: repo.name,
@@ -83,7 +84,8 @@ export function issueShape({ webUrl, apiUrl }: Call, issue: Issue): Record<strin
 export function pullShape(call: Call, issue: Issue, whole = true): Record<string, unknown> {
   const { repo, pull } = issue;
   if (!pull) throw new Error(`issue ${issue.number} is no pull request`);
-  syncPulls(repo);
+  if (call.world.staleAnswers > 0) call.world.staleAnswers -= 1;
+  else syncPulls(repo);
   const files = whole && pull.headRepo !== null ? changedFiles(repo, pull.base, pull.headSha) : [];
   return {
     ...issueShape(call, issue),

@@ -117,7 +117,15 @@ export type Token =
       expiresAtMs: number;
       revoked: boolean;
     }
-  | { kind: 'classic'; value: string; login: string; scopes: readonly string[]; revoked: boolean }
+  | {
+      kind: 'classic';
+      value: string;
+      login: string;
+      scopes: readonly string[];
+      /** As the header has it: `2027-01-01 00:00:00 UTC`. */
+      expires: string | null;
+      revoked: boolean;
+    }
   | {
       kind: 'fine-grained';
       value: string;
@@ -139,6 +147,8 @@ export interface World {
   tokens: Map<string, Token>;
   /** Apps that a manifest has made, by the code to fetch them with. */
   manifestCodes: Map<string, App>;
+  /** How many more answers show pull requests as they were before the last push. */
+  staleAnswers: number;
   /** What a careful client doesn't do. */
   violations: string[];
   nextId(): number;
@@ -156,6 +166,7 @@ export function createWorld(folder: string, now: () => number): World {
     installations: [],
     tokens: new Map(),
     manifestCodes: new Map(),
+    staleAnswers: 0,
     violations: [],
     nextId: () => ++id,
   };

@@ -114,6 +114,17 @@ describe.skipIf(missing)(`claude in a whole run${missing ? ` (skipped: ${missing
     expect(outcome).toMatchObject({ result: 'changes', turns_completed: 2 });
   });
 
+  it('goes on when the answer is slow, and when it breaks off', async () => {
+    server.script(
+      { tools: [bash('echo hallo > greeting.txt')], pieceMs: 20 },
+      { text: 'It gre', breakAfter: 4 },
+      { text: 'It greets.' },
+    );
+    const { outcome, payload } = await world.run(task());
+    expect(outcome).toMatchObject({ result: 'changes', summary: 'It greets.' });
+    expect(fileOnBranch(world.repo, payload.repo.branch_name, 'greeting.txt')).toBe('hallo');
+  });
+
   it('stops at the budget and keeps the work so far (R3, O7)', async () => {
     const answers = ['one', 'two', 'three'].map((name) => ({
       tools: [bash(`echo ${name} > ${name}.txt`)],
@@ -339,6 +350,12 @@ describe.skipIf(missing)(`claude in a whole run${missing ? ` (skipped: ${missing
     expect(outcome).toMatchObject({ result: 'changes', turns_completed: 2 });
     expect(proxy.tunnels).toContain('models.invalid:443');
     expect(fileOnBranch(world.repo, payload.repo.branch_name, 'seen.txt')).toBe('0');
+  });
+
+  it('says what the platform says when there is no role for the model', async () => {
+    const { outcome, events } = await world.run(task({ credentialsRefused: 'MODEL_ROLE_REFUSED' }));
+    expect(outcome).toMatchObject({ result: 'failed', error: { code: 'MODEL_ROLE_REFUSED' } });
+    expect(events).not.toContain('phase_started');
   });
 
   it.each([

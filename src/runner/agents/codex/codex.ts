@@ -6,7 +6,7 @@ import { repositoryGuidance } from '../guidance.ts';
 import { createLines } from '../lines.ts';
 import { createTranscript } from '../transcript.ts';
 import { createEventReader } from './events.ts';
-import { codexFolders, findCodex } from './program.ts';
+import { codexFolders, codexProgram } from './program.ts';
 
 /**
  * Codex, by way of `codex exec --json`. It runs in the sandbox and reaches nothing but the runner's model gateway; the
@@ -22,7 +22,7 @@ const KEY_VARIABLE = 'BGAGENT_MODEL_KEY';
 async function run(input: AgentInput): Promise<AgentResult> {
   const { model, environment, workspace } = input;
   if (!model) throw new BgAgentError('AGENT_NOT_AVAILABLE', 'the `codex` agent got no model');
-  const program = await findCodex(environment);
+  const program = await codexProgram(environment);
   const transcript = createTranscript(input);
   const reader = createEventReader(transcript, model.turns);
   const prompt = [ALONE, input.prompt, await repositoryGuidance(workspace)].filter(Boolean).join('\n\n');

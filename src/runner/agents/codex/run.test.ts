@@ -4,6 +4,7 @@ import { codexMissing } from '../../../../test/fixtures/installed-agents.ts';
 import {
   createRunnerWorld,
   fileOnBranch,
+  isRunning,
   type RunnerWorld,
   sandboxMissing,
   type TaskOptions,
@@ -75,5 +76,48 @@ describe.skipIf(missing)(`codex in a whole run${missing ? ` (skipped: ${missing}
     expect(outcome).toMatchObject({ result: 'budget', partial: true, error: { code: 'BUDGET_REACHED' } });
     expect(server.requests).toHaveLength(2);
     expect(fileOnBranch(world.repo, payload.repo.branch_name, 'two.txt')).toBe('two');
+  });
+
+  it('stops at the turn cap and keeps the work so far', async () => {
+    server.script(
+      ...['one', 'two', 'three'].map((name) => ({ tools: [shell(`echo ${name} > ${name}.txt`)] })),
+    );
+    const { outcome, payload } = await world.run(task({ max_turns: 2 }));
+    expect(outcome).toMatchObject({ result: 'turn_limit', partial: true, turns_completed: 2 });
+    expect(fileOnBranch(world.repo, payload.repo.branch_name, 'two.txt')).toBe('two');
+  });
+
+  it('goes on when the provider is overloaded, slow, and breaks off', async () => {
+    server.script(
+      { status: 429, headers: { 'retry-after': '0' } },
+      { tools: [shell('echo hallo > greeting.txt')], pieceMs: 20 },
+      { text: 'It gre', breakAfter: 4 },
+      { text: 'It greets.' },
+    );
+    const { outcome, payload } = await world.run(task());
+    expect(outcome).toMatchObject({ result: 'changes', summary: 'It greets.' });
+    expect(fileOnBranch(world.repo, payload.repo.branch_name, 'greeting.txt')).toBe('hallo');
+  });
+
+  it('is cancelled in the middle of a tool', async () => {
+    server.script({ tools: [shell('echo half > half.txt; sleep 600.85')] });
+    const given = task();
+    const running = await world.start({ ...given, payload: { ...given.payload, heartbeat_interval_s: 0.1 } });
+    while (!isRunning('sleep 600.85')) await new Promise((resolve) => setTimeout(resolve, 20));
+    running.platform.reply = { cancel_requested: true, nudges: [] };
+    const { outcome, payload } = await running.ended;
+    expect(outcome).toMatchObject({ result: 'cancelled', partial: true });
+    expect(fileOnBranch(world.repo, payload.repo.branch_name, 'half.txt')).toBe('half');
+    expect(isRunning('sleep 600.85')).toBe(false);
+  });
+
+  it('fails with what the provider said when it refuses', async () => {
+    const body = { error: { message: 'No credit.', type: 'invalid_request_error', param: null, code: null } };
+    server.script(...Array.from({ length: 20 }, () => ({ status: 400, body })));
+    const { outcome } = await world.run(task());
+    expect(outcome).toMatchObject({
+      result: 'failed',
+      error: { code: 'AGENT_FAILED', message: expect.stringContaining('No credit.') },
+    });
   });
 });

@@ -1,0 +1,51 @@
+import { loadSettings } from '../config/load.ts';
+import type { GitHubSetup } from '../entry/github-setup.ts';
+import type { Cli } from './cli.ts';
+import type { Configure } from './commands.ts';
+import { setUpApp } from './github-setup-app.ts';
+import { setUpToken } from './github-setup-token.ts';
+import { platformLog } from './platform-log.ts';
+
+export interface SetupOptions {
+  app?: boolean;
+  repo?: string;
+  organization?: string;
+  name: string;
+  webhookUrl?: string;
+}
+
+export const configure: Configure = (command, act) => {
+  command
+    .command('setup')
+    .description('let the platform on this machine work on GitHub')
+    .option('--app', 'make a GitHub App in the browser (the best for teams); without it a token is taken')
+    .option('--repo <owner/name>', 'check what is allowed on this repository, too')
+    .option('--organization <name>', 'whose App it becomes; yours without this')
+    .option('--name <text>', 'name of the App, unique on GitHub', 'bgagent')
+    .option('--webhook-url <url>', 'where GitHub tells of comments and reviews: <platform>/v1/github/webhook')
+    .addHelpText(
+      'after',
+      '\nA token is read from standard input, or asked for; it never is an argument:' +
+        '\n  bgagent github setup --repo octo/hello < token.txt' +
+        '\nSettings: github_api_url for a company’s own server, github_workflow_files to allow .github/workflows.',
+    )
+    .action(
+      act(async (cli, options: SetupOptions) => {
+        const setup = await openSetup(cli);
+        return options.app ? setUpApp(cli, setup, options) : setUpToken(cli, setup, options);
+      }),
+    );
+};
+
+/** Loads the platform's parts; nothing of GitHub's client before it is needed. */
+export async function openSetup(cli: Cli): Promise<GitHubSetup> {
+  const { environment, dataDir } = cli;
+  const settings = await loadSettings({ environment, dataDir });
+  const { openGitHubSetup } = await import('../entry/github-setup.ts');
+  return openGitHubSetup({
+    dataDir,
+    settings,
+    environmentSecrets: environment.secrets,
+    log: platformLog(cli, cli.verbose ? settings.log_level : 'silent'),
+  });
+}
