@@ -1,12 +1,15 @@
 import type { Collaboration } from '../../forge/collaboration.ts';
 import { BgAgentError, codeOf, ERRORS, messageOf } from '../../task/errors.ts';
 import type { Task } from '../../task/task.ts';
+import type { Workflow } from '../../task/workflows.ts';
 import type { Channel } from '../channel.ts';
 import { renderComment } from './render.ts';
 
 export interface GitHubChannelOptions {
   /** Issues and pull requests of the repository; null when the forge that serves it has none. */
   collaborationFor(repo: string): Collaboration | null;
+  /** What becomes of the task's work, by its workflow. */
+  outcomeOf(task: Pick<Task, 'resolved_workflow'>): Workflow['outcome'];
   /** The task as it is now. */
   readTask(taskId: string): Promise<Task | undefined>;
 }
@@ -14,7 +17,15 @@ export interface GitHubChannelOptions {
 const TERMINALS = ['task_completed', 'task_failed', 'task_cancelled', 'task_timed_out'] as const;
 
 /** One comment a task on its issue or pull request, which is edited as the task goes on. */
-export function createGitHubChannel({ collaborationFor, readTask }: GitHubChannelOptions): Channel {
+export function createGitHubChannel({
+  collaborationFor,
+  outcomeOf,
+  readTask,
+}: GitHubChannelOptions): Channel {
+  /** Where people look: the issue or pull request that the task was asked on; not the pull request that it made itself. */
+  const placeOf = (task: Task): number | null =>
+    task.issue_number ?? (outcomeOf(task) === 'pull_request' ? null : task.pr_number);
+
   return {
     name: 'github',
     renders: [
@@ -41,6 +52,8 @@ export function createGitHubChannel({ collaborationFor, readTask }: GitHubChanne
         );
       // The comment shows the task as it is, not as it was at the event: a late retry never turns it back.
       const latest = (await readTask(task.task_id)) ?? task;
+      if (latest.status === 'COMPLETED' && outcomeOf(latest) === 'same_pull_request')
+        return { kind: 'sent', note: 'the answer in the pull request says it' };
       const body = renderComment(latest, { type, timestamp: event.timestamp });
       try {
         const { url } = await collaboration.comment(task.repo, number, { taskId: task.task_id, body });
@@ -50,16 +63,6 @@ export function createGitHubChannel({ collaborationFor, readTask }: GitHubChanne
       }
     },
   };
-}
-
-/** Where people look: the issue or pull request that the task was asked on; not the pull request that it made itself. */
-export function placeOf({
-  issue_number,
-  pr_number,
-  resolved_workflow,
-}: Pick<Task, 'issue_number' | 'pr_number' | 'resolved_workflow'>): number | null {
-  if (issue_number !== null) return issue_number;
-  return resolved_workflow.id.includes('/pr-') ? pr_number : null;
 }
 
 /** What a forge throws says itself whether a retry can help. */
