@@ -30,7 +30,6 @@ export function createGitHubChannel({
     name: 'github',
     renders: [
       'task_created',
-      'admission_queued',
       'session_started',
       'pr_created',
       'approval_requested',
