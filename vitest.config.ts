@@ -1,8 +1,10 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    // These need emulators: vitest.aws.config.ts.
+    exclude: [...configDefaults.exclude, 'test/aws/**', '**/*.aws.test.ts'],
     pool: 'forks',
     // Many tests wait for other processes, so two at once fit two cores.
     maxWorkers: 2,

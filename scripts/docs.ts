@@ -16,7 +16,7 @@ const GENERATED = '<!-- Written by `npm run docs`: change the source instead. --
 
 /** What each page should be, by its path from the root. */
 export const generatedPages = (): Readonly<Record<string, string>> => ({
-  'docs/events.md': page(eventsPage()),
+  'docs/event-types.md': page(eventsPage()),
   'docs/errors.md': page(errorsPage()),
   'docs/settings.md': page(settingsPage()),
 });

@@ -14,6 +14,7 @@ const PORTS: Readonly<Record<string, string>> = {
   'src/forge/forge.ts': 'forge',
   'src/forge/collaboration.ts': 'collaboration',
   'src/policy/screen.ts': 'screen',
+  'src/channels/channel.ts': 'channel',
   'src/runner/agents/agent.ts': 'agent',
   ...Object.fromEntries(
     sources
@@ -32,19 +33,26 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   port: ['task', 'port'],
   config: ['task'],
   processes: [],
+  aws: ['task'],
   sqlite: ['task', 'port'],
   policy: ['task', 'port', 'config'],
   events: ['task', 'port', 'config', 'policy'],
   orchestrator: ['task', 'port', 'config', 'policy', 'events'],
   api: ['task', 'port', 'config', 'policy', 'events'],
-  adapter: ['task', 'port', 'config', 'sqlite', 'processes'],
+  adapter: ['task', 'port', 'config', 'sqlite', 'processes', 'aws'],
   runner: ['task', 'port', 'config', 'processes', 'forge/git'],
   cli: ['task', 'config', 'api/client'],
   entry: ['*'],
 };
 
 /** The CLI's commands that act on this machine: they load the platform's parts, lazily. */
-const ACTS_HERE = ['src/cli/up.ts', 'src/cli/demo.ts', 'src/cli/doctor.ts', 'src/cli/github.ts'];
+const ACTS_HERE = [
+  'src/cli/up.ts',
+  'src/cli/demo.ts',
+  'src/cli/doctor.ts',
+  'src/cli/github.ts',
+  'src/cli/slack.ts',
+];
 
 /** `compute/local`, `task`, …: the room, or the implementation in it, that a file belongs to. */
 function roomOf(path: string): string {
@@ -176,7 +184,7 @@ describe('docs', () => {
     'README',
     'concepts',
     'errors',
-    'events',
+    'event-types',
     'settings',
     'security',
     'figures',
@@ -196,6 +204,7 @@ describe('docs', () => {
   it.each([
     ['compute', 'src/compute'],
     ['forge', 'src/forge'],
+    ['channels', 'src/channels'],
     ['agents', 'src/runner/agents'],
   ])('have a page in %s for each implementation in %s', (pagesFolder, room) => {
     const implementations = new Set(

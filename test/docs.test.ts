@@ -22,7 +22,7 @@ describe('the generated pages', () => {
 
   it('have a row for every event and every setting, and none that is gone', () => {
     const row = /^\| `([^`]+)` \|/gm;
-    expect(namesIn('docs/events.md', row)).toEqual(Object.keys(EVENTS).sort());
+    expect(namesIn('docs/event-types.md', row)).toEqual(Object.keys(EVENTS).sort());
     expect(namesIn('docs/settings.md', row)).toEqual(Object.keys(settingsSchema.shape).sort());
   });
 

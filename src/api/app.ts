@@ -5,11 +5,16 @@ import { type ApiApp, createApp } from './env.ts';
 import { toErrorResponse } from './errors.ts';
 import { hostCheck } from './middleware/host-check.ts';
 import { requestId } from './middleware/request-id.ts';
+import { requestMetrics } from './middleware/request-metrics.ts';
+import { accountLinkRoutes } from './routes/account-links.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
+import { channelRoutes } from './routes/channels.ts';
+import { deliveryRoutes } from './routes/deliveries.ts';
 import { documentRoute } from './routes/document.ts';
 import { eventRoutes } from './routes/events.ts';
 import { fleetRoutes } from './routes/fleet.ts';
 import { healthRoutes } from './routes/health.ts';
+import { metricsRoute } from './routes/metrics.ts';
 import { nudgeRoutes } from './routes/nudge.ts';
 import { replayRoutes } from './routes/replay.ts';
 import { repoRoutes } from './routes/repos.ts';
@@ -26,7 +31,8 @@ export function createApi(options: ApiOptions): ApiApp {
   const app = createApp();
 
   app.use(requestId(newId));
-  app.use(hostCheck([settings.host, ...settings.allowed_hosts]));
+  app.use(requestMetrics(deps.metrics));
+  app.use(hostCheck([settings.host, ...settings.allowed_hosts, ...publicHost(settings.public_url)]));
   app.use(
     methodNotAllowed({
       app,
@@ -50,6 +56,10 @@ export function createApi(options: ApiOptions): ApiApp {
   webhookRoutes(app, deps);
   fleetRoutes(app, deps);
   runnerRoutes(app, deps);
+  metricsRoute(app, deps);
+  channelRoutes(app, deps);
+  deliveryRoutes(app, deps);
+  accountLinkRoutes(app, deps);
   documentRoute(app);
 
   app.notFound((c) =>
@@ -58,3 +68,5 @@ export function createApi(options: ApiOptions): ApiApp {
   app.onError((error, c) => toErrorResponse(error, c, log));
   return app;
 }
+
+const publicHost = (url: string | null): string[] => (url === null ? [] : [new URL(url).hostname]);

@@ -1,6 +1,8 @@
 import type { z } from '@hono/zod-openapi';
 import { type ClientOptions, createSend, type RequestOptions } from './client/http.ts';
+import type { CreatedLinkCode } from './schemas/account-links.ts';
 import type { ApiKeyDetail, CreateApiKeyRequest, CreatedApiKey } from './schemas/api-keys.ts';
+import type { DeliveryDetail } from './schemas/deliveries.ts';
 import type { Fleet } from './schemas/fleet.ts';
 import type { NudgeAnswer, NudgeRequest } from './schemas/nudges.ts';
 import type { ReplayBundle } from './schemas/replay.ts';
@@ -189,6 +191,15 @@ export function createClient(options: ClientOptions) {
       json('GET', '/v1/api-keys', { query: { ...query } }),
     revokeApiKey: (keyId: string): Promise<ApiKeyDetail> =>
       data('DELETE', `/v1/api-keys/${encodeURIComponent(keyId)}`),
+
+    listDeliveries: (
+      query: PageQuery & { state?: DeliveryDetail['state'] } = {},
+    ): Promise<Page<DeliveryDetail>> => json('GET', '/v1/deliveries', { query: { ...query } }),
+    replayDelivery: (deliveryId: string): Promise<DeliveryDetail> =>
+      data('POST', `/v1/deliveries/${encodeURIComponent(deliveryId)}/replay`),
+    /** A code that links an account elsewhere to the caller, once, within ten minutes. */
+    createLinkCode: (provider: 'slack' | 'github'): Promise<CreatedLinkCode> =>
+      data('POST', '/v1/account-links', { body: { provider } }),
 
     getFleet: (): Promise<Fleet> => data('GET', '/v1/fleet'),
     /** Throws SERVICE_UNAVAILABLE when the platform can't serve. */

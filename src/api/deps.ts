@@ -1,14 +1,18 @@
+import type { ChannelInbox } from '../channels/channel.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Screen } from '../policy/screen.ts';
 import type { BlobStore } from '../stores/blob-store.ts';
 import type { SecretStore } from '../stores/secret-store.ts';
 import type { Stores } from '../stores/stores.ts';
+import { earliestId } from '../task/ids.ts';
 import type { Log } from '../task/log.ts';
 import type { ModelAccess, Payload } from '../task/protocol.ts';
 import type { Task } from '../task/task.ts';
 import { createWorkflows, type Workflows } from '../task/workflows.ts';
 import { type Authenticate, createAuthenticate } from './authenticate.ts';
+import { createDeferredMetrics } from './deferred-metrics.ts';
 import type { TaskDriver } from './driver.ts';
+import type { Metrics } from './metrics.ts';
 import type { TextMask } from './runner/mask.ts';
 import type { TaskTokens } from './task-tokens.ts';
 
@@ -46,9 +50,19 @@ export interface ApiDeps {
   /** Kinds of work. Default: those that are built in. */
   workflows: Workflows;
   /** Compute backends of this deployment. Default: `local` without a known limit. */
-  computes: readonly { type: string; maxSessions: number | null }[];
+  computes: readonly {
+    type: string;
+    maxSessions: number | null;
+    maxDeadlineS?: number;
+    /** Left out = it has no instance types. */
+    instanceTypes?: readonly string[];
+  }[];
   /** Who a caller is. Default: API keys of the stores, and tokens of `oidc_issuer`. */
   authenticate: Authenticate;
+  /** Where the services of channels post what people do there. Default: none. */
+  inboxes: { slack?: ChannelInbox };
+  /** What /metrics shows. Default: what is in the stores and what this API answers. */
+  metrics: Metrics;
   /** Ends open event streams when it aborts, so that the server can close; readers resume elsewhere. */
   closing?: AbortSignal;
   /** How long a cancel waits for its proof. Default 5,000 ms. */
@@ -57,7 +71,15 @@ export interface ApiDeps {
   pingIntervalMs: number;
 }
 
-type Defaulted = 'authenticate' | 'agents' | 'workflows' | 'computes' | 'cancelWaitMs' | 'pingIntervalMs';
+type Defaulted =
+  | 'authenticate'
+  | 'metrics'
+  | 'agents'
+  | 'workflows'
+  | 'computes'
+  | 'inboxes'
+  | 'cancelWaitMs'
+  | 'pingIntervalMs';
 
 /** The same, where what has a default may be left out. */
 export type ApiOptions = Omit<ApiDeps, Defaulted> & Partial<Pick<ApiDeps, Defaulted>>;
@@ -68,6 +90,8 @@ export const withDefaults = (options: ApiOptions): ApiDeps => ({
     settings: options.settings,
     now: options.now,
   }),
+  inboxes: {},
+  metrics: createDeferredMetrics(defaultMetrics(options)),
   agents: ['command'],
   workflows: createWorkflows(),
   computes: [{ type: 'local', maxSessions: null }],
@@ -75,6 +99,12 @@ export const withDefaults = (options: ApiOptions): ApiDeps => ({
   pingIntervalMs: 15_000,
   ...options,
 });
+
+/** The library behind it is loaded when somebody looks. Counting begins now. */
+function defaultMetrics({ stores, now }: Pick<ApiOptions, 'stores' | 'now'>): () => Promise<Metrics> {
+  const since = earliestId(now());
+  return async () => (await import('./metrics.ts')).createMetrics({ stores, now, since });
+}
 
 /** `named` (`owner/name`) must be onboarded by an admin; the others are, with defaults, on first use. */
 export interface RepoReference {

@@ -25,7 +25,7 @@ export const createApp = (): ApiApp =>
   });
 
 /** The first three things that are wrong, each with its field. */
-function invalid(error: z.ZodError, target: string): BgAgentError {
+export function invalid(error: z.ZodError, target: string): BgAgentError {
   const whole = target === 'json' ? 'body' : target;
   const issues = error.issues.map(({ path, message }) => ({ field: path.join('.') || whole, message }));
   const message = issues

@@ -30,12 +30,24 @@ export function newTask(
     agent,
     agent_command: commandOf(agent, config, settings),
     model_id: request.model_id ?? config.model_id,
-    ...resolveLimits(request, config, settings),
+    ...withinBackend(deps, config, resolveLimits(request, config, settings)),
     compute_type: config.compute_type,
     instance_type: config.instance_type,
     trace: request.trace ?? false,
+    notifications: request.notifications ?? null,
     retry_of: null,
   };
+}
+
+/** Some backends end every session after some hours. */
+function withinBackend<T extends { deadline_s: number }>(
+  { computes }: ApiDeps,
+  { compute_type }: RepoConfig,
+  limits: T,
+): T {
+  const { maxDeadlineS = Number.POSITIVE_INFINITY } =
+    computes.find(({ type }) => type === compute_type) ?? {};
+  return { ...limits, deadline_s: Math.min(limits.deadline_s, maxDeadlineS) };
 }
 
 /** What the `command` agent runs; null for others, which have none. */
@@ -98,7 +110,6 @@ function beginning({ newId, now }: ApiDeps, { userId }: Principal) {
     error_classification: null,
     channel_source: 'api',
     channel_metadata: null,
-    notifications: null,
     turns_attempted: null,
     turns_completed: null,
     cost_usd: null,

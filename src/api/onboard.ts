@@ -24,8 +24,18 @@ export async function onboard(deps: ApiDeps, repo: string, change: RepoChange): 
     onboarded_at: before?.status === 'active' ? before.onboarded_at : at,
     updated_at: at,
   };
+  requireInstanceType(deps, config);
   await stores.repos.put(config);
   return config;
+}
+
+/** Of a backend that has several. */
+function requireInstanceType(
+  { computes }: Pick<ApiDeps, 'computes'>,
+  { compute_type, instance_type }: Pick<RepoConfig, 'compute_type' | 'instance_type'>,
+): void {
+  const { instanceTypes } = computes.find(({ type }) => type === compute_type) ?? {};
+  if (instanceTypes) requireKnown('instance_type', instance_type, instanceTypes);
 }
 
 /** A setting that this deployment can't serve is refused when it is made, not when a task meets it. */
@@ -37,9 +47,23 @@ export function requireKnown(
   if (value == null || known.includes(value)) return;
   throw new BgAgentError(
     'VALIDATION_ERROR',
-    `${field}: this deployment has no "${value}"; it has ${known.join(', ')}`,
+    `${field}: this deployment has no "${value}"; it has ${known.join(', ')}${howToGet(field, value)}`,
     { field },
   );
+}
+
+/** The setting that brings a backend, where the platform runs. */
+const BACKEND_SETTINGS: Readonly<Record<string, string>> = {
+  ec2: 'ec2_groups',
+  ecs: 'ecs_cluster',
+  agentcore: 'agentcore_runtime_arn',
+};
+
+function howToGet(field: string, value: string): string {
+  const setting = field === 'compute_type' ? BACKEND_SETTINGS[value] : undefined;
+  return setting === undefined
+    ? ''
+    : `. To have ${value}, set ${setting} where the platform runs (docs/compute/${value}.md)`;
 }
 
 const given = (change: RepoChange): Partial<RepoConfig> =>

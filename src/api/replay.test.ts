@@ -28,8 +28,15 @@ const storeOf = (all: TaskEvent[]): { events: Pick<EventStore, 'list'> } => ({
 
 const detail = await toDetail(
   {
-    stores: { tasks: { queuePosition: async () => 0, list: async () => ({ items: [], nextToken: null }) } },
-    settings: { max_active_per_user: 1 },
+    stores: {
+      tasks: {
+        queuePosition: async () => 0,
+        ownQueuePosition: async () => 0,
+        list: async () => ({ items: [], nextToken: null }),
+      },
+    },
+    settings: { max_active_per_user: 1, max_active_system: 1 },
+    computes: [],
   },
   aTask(),
 );

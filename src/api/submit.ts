@@ -19,18 +19,26 @@ export interface Submission {
   created: boolean;
 }
 
+/** Where a task was asked for. */
+export type Origin = Pick<Task, 'channel_source' | 'channel_metadata'>;
+
 export interface Submitter {
   /** Tasks that each user may submit. */
   allowance: RateLimit;
-  /** Accepts a task: checks it, writes it with its first event, starts its execution. `channel` default: `api`. */
+  /** Accepts a task: checks it, writes it with its first event, starts its execution. `origin` default: the API. */
   submit(
     principal: Principal,
     request: SubmitRequest,
     idempotencyKey: string | undefined,
-    channel?: Task['channel_source'],
+    origin?: Origin,
   ): Promise<Submission>;
   /** Submits the inputs of an ended task once more. */
-  resubmit(principal: Principal, taskId: string, idempotencyKey: string | undefined): Promise<Submission>;
+  resubmit(
+    principal: Principal,
+    taskId: string,
+    idempotencyKey: string | undefined,
+    origin?: Origin,
+  ): Promise<Submission>;
 }
 
 export function createSubmitter(deps: ApiDeps): Submitter {
@@ -57,13 +65,16 @@ export function createSubmitter(deps: ApiDeps): Submitter {
 
   return {
     allowance,
-    submit: (principal, request, key, channel = 'api') =>
+    submit: (principal, request, key, origin) =>
       once(principal, request, key, async () => ({
         ...(await checkedTask(deps, principal, request)),
-        channel_source: channel,
+        ...origin,
       })),
-    resubmit: (principal, taskId, key) =>
-      once(principal, { retry_of: taskId }, key, () => checkedRepeat(deps, principal, taskId)),
+    resubmit: (principal, taskId, key, origin) =>
+      once(principal, { retry_of: taskId }, key, async () => ({
+        ...(await checkedRepeat(deps, principal, taskId)),
+        ...origin,
+      })),
   };
 }
 

@@ -2,11 +2,30 @@ import { describe, expect, it } from 'vitest';
 import { aTask } from '../../test/fixtures/task.ts';
 import { estimateWait, toDetail, toSummary } from './task-detail.ts';
 
+const ended = aTask({
+  status: 'COMPLETED',
+  started_at: '2030-01-01T00:00:00.000Z',
+  completed_at: '2030-01-01T00:01:00.000Z',
+});
 const stores = {
-  tasks: { queuePosition: async () => 2, list: async () => ({ items: [], nextToken: null }) },
+  tasks: {
+    queuePosition: async () => 99,
+    ownQueuePosition: async () => 3,
+    list: async () => ({ items: [ended], nextToken: null }),
+  },
 };
-const detailOf = (fields: Parameters<typeof aTask>[0]) =>
-  toDetail({ stores, settings: { max_active_per_user: 2 } }, aTask(fields));
+const detailOf = (
+  fields: Parameters<typeof aTask>[0],
+  { system = 1_000, maxSessions = null as number | null } = {},
+) =>
+  toDetail(
+    {
+      stores,
+      settings: { max_active_per_user: 2, max_active_system: system },
+      computes: [{ type: 'local', maxSessions }],
+    },
+    aTask(fields),
+  );
 
 describe('a task as the API shows it', () => {
   it('lasts from the start of its session to its end', async () => {
@@ -29,18 +48,28 @@ describe('a task as the API shows it', () => {
   });
 
   it('has a place in the queue only while it is queued', async () => {
-    expect((await detailOf({ status: 'QUEUED' })).queue_position).toBe(2);
+    expect((await detailOf({ status: 'QUEUED' })).queue_position).toBe(99);
     expect((await detailOf({ status: 'RUNNING' })).queue_position).toBeNull();
   });
 });
 
 describe('the guess of a wait', () => {
   it('grows with the queue and shrinks with the slots', () => {
-    expect(estimateWait(0, 1, [60])).toBe(60);
-    expect(estimateWait(3, 2, [30, 90])).toBe(120);
+    expect(estimateWait([{ before: 0, slots: 1 }], [60])).toBe(60);
+    expect(estimateWait([{ before: 3, slots: 2 }], [30, 90])).toBe(120);
+  });
+
+  it('is that of the line that moves slowest: the user’s own, the system’s, or the backend’s', async () => {
+    const guess = async (limits: Parameters<typeof detailOf>[1]) =>
+      (await detailOf({ status: 'QUEUED' }, limits)).estimated_wait_s;
+    // Four of the user's own, two at a time, a minute each; the 96 of others run beside them.
+    expect(await guess({})).toBe(120);
+    expect(await guess({ system: 10 })).toBe(600);
+    expect(await guess({ maxSessions: 4 })).toBe(1_500);
+    expect(await guess({ maxSessions: 1 })).toBe(6_000);
   });
 
   it('is not made without experience', () => {
-    expect(estimateWait(3, 2, [])).toBeNull();
+    expect(estimateWait([{ before: 3, slots: 2 }], [])).toBeNull();
   });
 });

@@ -8,23 +8,21 @@ import type { TaskDetail, TaskEventDetail, TaskSummary } from './schemas/tasks.t
 const RECENT_TASKS = 20;
 
 interface DetailDeps {
-  stores: { tasks: Pick<TaskStore, 'queuePosition' | 'list'> };
-  settings: Pick<Settings, 'max_active_per_user'>;
+  stores: { tasks: Pick<TaskStore, 'queuePosition' | 'ownQueuePosition' | 'list'> };
+  settings: Pick<Settings, 'max_active_per_user' | 'max_active_system'>;
+  computes: readonly { type: string; maxSessions: number | null }[];
 }
 
-export async function toDetail({ stores, settings }: DetailDeps, task: Task): Promise<TaskDetail> {
+export async function toDetail(deps: DetailDeps, task: Task): Promise<TaskDetail> {
   const { session, channel_metadata: _channel, ...fields } = task;
-  const position = task.status === 'QUEUED' ? await stores.tasks.queuePosition(task.task_id) : null;
+  const position = task.status === 'QUEUED' ? await deps.stores.tasks.queuePosition(task.task_id) : null;
   return {
     ...fields,
     branch_name: branchOf(task),
     session_id: session?.id ?? null,
     duration_s: durationOf(task),
     queue_position: position,
-    estimated_wait_s:
-      position === null
-        ? null
-        : estimateWait(position, settings.max_active_per_user, await recentDurations(stores, task.user_id)),
+    estimated_wait_s: position === null ? null : await guessWait(deps, task, position),
     resolved_assets: null,
     otel_trace_id: null,
     trace_s3_uri: null,
@@ -53,11 +51,38 @@ export const toSummary = (task: Task): TaskSummary => ({
 
 export const toEvent = (event: TaskEvent): TaskEventDetail => ({ ...event, trace_id: null });
 
-/** Slots free up one after another: a queue of `position` tasks moves by a task each `duration / slots`. */
-export function estimateWait(position: number, slots: number, durations: readonly number[]): number | null {
+/** What a task waits for: its turn among the tasks that are before it, with so many slots for them. */
+interface Line {
+  before: number;
+  slots: number;
+}
+
+/** Two lines at once: the user's own tasks before the user's slots, and everyone's before the system's and the backend's. */
+async function guessWait(
+  { stores, settings, computes }: DetailDeps,
+  { task_id, user_id, compute_type }: Task,
+  position: number,
+): Promise<number | null> {
+  const [own, durations] = await Promise.all([
+    stores.tasks.ownQueuePosition(task_id),
+    recentDurations(stores, user_id),
+  ]);
+  const room = computes.find(({ type }) => type === compute_type)?.maxSessions ?? Number.POSITIVE_INFINITY;
+  const everyone = Math.min(settings.max_active_system, room);
+  return estimateWait(
+    [
+      { before: own ?? position, slots: Math.min(settings.max_active_per_user, everyone) },
+      { before: position, slots: everyone },
+    ],
+    durations,
+  );
+}
+
+/** Slots free up one after another: a line of tasks moves by one each `duration / slots`. The slowest line counts. */
+export function estimateWait(lines: readonly Line[], durations: readonly number[]): number | null {
   if (durations.length === 0) return null;
   const mean = durations.reduce((sum, seconds) => sum + seconds, 0) / durations.length;
-  return Math.ceil((mean * (position + 1)) / slots);
+  return Math.ceil(Math.max(...lines.map(({ before, slots }) => (mean * (before + 1)) / slots)));
 }
 
 async function recentDurations({ tasks }: DetailDeps['stores'], userId: string): Promise<number[]> {

@@ -42,8 +42,13 @@ export type ChannelAnswer = { kind: 'sent'; note: string | null } | { kind: 'pos
 
 /** What comes back from people: signed requests of the channel's service. */
 export interface ChannelInbox {
-  /** Checks the signature, answers at once and does the work after. `kind` is the last part of the path. */
+  /**
+   * Checks the signature, answers at once and does the work after. `kind` is the last part of the path. Throws UNAUTHORIZED,
+   * VALIDATION_ERROR, ROUTE_NOT_FOUND, SERVICE_UNAVAILABLE, CHANNEL_NOT_CONFIGURED.
+   */
   receive(kind: string, request: InboundRequest): Promise<InboundAnswer>;
+  /** Resolves when the work that answers did not wait for is done. */
+  settled(): Promise<void>;
 }
 
 export interface InboundRequest {
@@ -56,7 +61,6 @@ export interface InboundRequest {
 }
 
 export interface InboundAnswer {
-  status: 200 | 302 | 400 | 401 | 404 | 503;
   body: string;
   contentType: 'application/json' | 'text/plain' | 'text/html';
 }

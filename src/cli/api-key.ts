@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from 'commander';
 import { API_KEY_SCOPES, type ApiKeyScope } from '../api/client.ts';
 import { BgAgentError } from '../task/errors.ts';
 import type { Configure } from './commands.ts';
@@ -6,12 +7,12 @@ import { table } from './output/table.ts';
 import { relative } from './output/time.ts';
 import { cleanLine } from './output/untrusted.ts';
 import { collect } from './pages.ts';
-import { list, wholeNumber } from './parse.ts';
+import { list } from './parse.ts';
 
 interface CreateOptions {
   name: string;
   scopes: string[];
-  expiresInDays?: number;
+  expires?: string;
   user?: string;
 }
 
@@ -21,7 +22,11 @@ export const configure: Configure = (command, act) => {
     .description('make a key; it is shown this once')
     .requiredOption('--name <text>', 'what it is for')
     .option('--scopes <list>', `what it may do: ${API_KEY_SCOPES.join(', ')}`, list, [])
-    .option('--expires-in-days <days>', 'when it ends by itself; never without this', wholeNumber)
+    .option(
+      '--expires <when>',
+      'when it ends by itself: 90d, or 2030-12-31 (UTC); never without this',
+      expiry,
+    )
     .option('--user <id>', 'whose key it is (admins only; your own otherwise)')
     .action(
       act(async (cli, options: CreateOptions) => {
@@ -29,7 +34,7 @@ export const configure: Configure = (command, act) => {
         const created = await client.createApiKey({
           name: options.name,
           scopes: scopesOf(options.scopes),
-          expires_in_days: options.expiresInDays ?? null,
+          ...(options.expires ? expiryFields(options.expires) : {}),
           user_id: options.user ?? null,
         });
         cli.printJson(created);
@@ -81,6 +86,21 @@ export const configure: Configure = (command, act) => {
       }),
     );
 };
+
+const DAYS = /^(\d{1,4})d$/;
+const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?$/;
+
+function expiry(text: string): string {
+  if (DAYS.test(text) || (TIME.test(text) && !Number.isNaN(Date.parse(text)))) return text;
+  throw new InvalidArgumentError('It must be days (90d), a day (2030-12-31) or a time (2030-12-31T12:00Z).');
+}
+
+function expiryFields(text: string): { expires_in_days: number } | { expires_at: string } {
+  const days = DAYS.exec(text)?.[1];
+  return days === undefined
+    ? { expires_at: new Date(text).toISOString() }
+    : { expires_in_days: Number(days) };
+}
 
 function scopesOf(names: readonly string[]): ApiKeyScope[] {
   if (names.length === 0) return ['tasks:read', 'tasks:write', 'tasks:cancel'];

@@ -13,7 +13,7 @@ export const configure: Configure = (command, act) => {
         answer.status === 'CANCELLED'
           ? `Cancelled ${taskId}: its session is gone.`
           : `Cancelling ${taskId}: the agent is being stopped, what it did so far is kept on the branch.` +
-              `\nFollow it: bgagent watch ${taskId}`,
+              `\nFollow it: ${cli.program} watch ${taskId}`,
       );
       return EXIT.ok;
     }),

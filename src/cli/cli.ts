@@ -21,6 +21,8 @@ export interface Stream {
 export interface Cli {
   /** How the command is called, like `bgagent repo add`. */
   readonly command: string;
+  /** What comes before a command in a hint, as the person can type it here: `bgagent`. */
+  readonly program: string;
   readonly options: GlobalOptions;
   readonly environment: Environment;
   /** Where the platform on this machine keeps everything. */

@@ -61,6 +61,24 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./retry.ts'),
   },
   {
+    name: 'nudge',
+    summary: 'say something to the agent while it works',
+    group: 'Tasks',
+    load: () => import('./nudge.ts'),
+  },
+  {
+    name: 'pending',
+    summary: 'list what waits for a person to decide',
+    group: 'Tasks',
+    load: () => import('./pending.ts'),
+  },
+  {
+    name: 'replay',
+    summary: 'save a task with its whole history',
+    group: 'Tasks',
+    load: () => import('./replay.ts'),
+  },
+  {
     name: 'repo',
     summary: 'onboard repositories and set their defaults',
     group: 'Administration',
@@ -71,6 +89,30 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'create, list and revoke API keys',
     group: 'Administration',
     load: () => import('./api-key.ts'),
+  },
+  {
+    name: 'deliveries',
+    summary: 'see what channels were told, and try again what failed',
+    group: 'Administration',
+    load: () => import('./deliveries.ts'),
+  },
+  {
+    name: 'slack',
+    summary: 'connect a Slack workspace',
+    group: 'Administration',
+    load: () => import('./slack.ts'),
+  },
+  {
+    name: 'webhook',
+    summary: 'let other systems submit tasks by signed requests',
+    group: 'Administration',
+    load: () => import('./webhook.ts'),
+  },
+  {
+    name: 'policies',
+    summary: 'show what decides over the actions of agents',
+    group: 'Administration',
+    load: () => import('./policies.ts'),
   },
   {
     name: 'github',

@@ -18,7 +18,9 @@ export const configure: Configure = (command, act) => {
         if (cli.json) cli.printJson({ task_id: taskId, diff, truncated });
         else cli.write(cli.terminal ? diffView(diff, cli.style) : diff);
         if (!truncated) return EXIT.ok;
-        cli.note('The diff is cut at 1 MiB: fetch the branch for all of it (`bgagent status` says how).');
+        cli.note(
+          `The diff is cut at 1 MiB: fetch the branch for all of it (\`${cli.program} status\` says how).`,
+        );
         return EXIT.failed;
       }),
     );

@@ -83,7 +83,7 @@ export async function platformCheck(cli: Cli): Promise<Check> {
   } catch (error) {
     if (!(error instanceof BgAgentError)) throw error;
     if (error.code === 'SERVICE_UNAVAILABLE') {
-      return check('platform', 'warn', messageOf(error), 'Start it: bgagent up');
+      return check('platform', 'warn', messageOf(error), `Start it: ${cli.program} up`);
     }
     return check('platform', 'fail', messageOf(error), ERRORS[error.code].remedy);
   }

@@ -44,15 +44,18 @@ function exitOf(error: unknown): ExitCode {
   return error.code === 'VALIDATION_ERROR' ? EXIT.usage : EXIT.failed;
 }
 
-function remedyOf({ command }: Cli, error: BgAgentError): string {
+function remedyOf({ command, program }: Cli, error: BgAgentError): string {
   const here = !(error instanceof ApiError);
   if (here && error.code === 'VALIDATION_ERROR') return `\`${command} --help\` shows how it is used.`;
   if (here && error.code === 'SERVICE_UNAVAILABLE') {
-    return 'Start the platform with `bgagent up`, or name another with --api-url and --api-key.';
+    return `Start the platform with \`${program} up\`, or name another with --api-url and --api-key.`;
   }
   const wait = error.retryAfterSeconds === undefined ? '' : ` (in ${error.retryAfterSeconds} s)`;
-  return `${ERRORS[error.code].remedy}${wait}`;
+  return `${typeable(ERRORS[error.code].remedy, program)}${wait}`;
 }
+
+/** The catalogue names commands as they are installed. */
+const typeable = (remedy: string, program: string): string => remedy.replaceAll('`bgagent ', `\`${program} `);
 
 /** The stack of the error and of what caused it, safe to print. */
 function causes(error: unknown, depth = 0): string[] {

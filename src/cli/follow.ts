@@ -39,8 +39,8 @@ export async function watchToEnd(cli: Cli, client: Client, task: TaskDetail): Pr
   } catch (error) {
     if (!cli.signal.aborted) throw error;
     cli.note(
-      `\nNo longer watching; the task goes on. Watch again: bgagent watch ${task.task_id}` +
-        `\nEnd it: bgagent cancel ${task.task_id}`,
+      `\nNo longer watching; the task goes on. Watch again: ${cli.program} watch ${task.task_id}` +
+        `\nEnd it: ${cli.program} cancel ${task.task_id}`,
     );
     return EXIT.interrupted;
   }

@@ -33,7 +33,7 @@ export const configure: Configure = (command, act) => {
         const narrowed = options.status !== undefined || options.repo !== undefined;
         if (tasks.length === 0 && narrowed) cli.print('No such tasks.');
         else if (tasks.length === 0)
-          cli.print('No tasks. Submit one: bgagent submit --repo <repo> --task "…"');
+          cli.print(`No tasks. Submit one: ${cli.program} submit --repo <repo> --task "…"`);
         else cli.print(tableOf(tasks, cli));
         return EXIT.ok;
       }),

@@ -144,7 +144,7 @@ async function listRepos(cli: Cli): Promise<ExitCode> {
   cli.printJson(repos);
   cli.print(
     repos.length === 0
-      ? 'No repositories yet. A path or git URL is onboarded on first use; others: bgagent repo add <owner/name>'
+      ? `No repositories yet. A path or git URL is onboarded on first use; others: ${cli.program} repo add <owner/name>`
       : table(
           repos,
           [

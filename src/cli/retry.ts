@@ -15,7 +15,7 @@ export const configure: Configure = (command, act) => {
         if (options.wait) return watchToEnd(cli, client, task);
         cli.printJson(task);
         cli.print(taskView(task, cli.style, cli.now()));
-        cli.print(cli.style.dim(`\nFollow it: bgagent watch ${task.task_id}`));
+        cli.print(cli.style.dim(`\nFollow it: ${cli.program} watch ${task.task_id}`));
         return EXIT.ok;
       }),
     );

@@ -85,6 +85,7 @@ const NO_ENVIRONMENT: Environment = {
   settings: {},
   secrets: {},
   unknown: [],
+  program: 'bgagent',
   noColor: true,
   inherited: {},
 };
@@ -100,7 +101,8 @@ function createCli(run: RunOptions, command: Command, given: Environment | undef
     run.stdout.write(text);
   };
   return {
-    command: pathOf(command),
+    command: pathOf(command).replace(/^bgagent/, environment.program),
+    program: environment.program,
     options,
     environment,
     dataDir,

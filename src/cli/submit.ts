@@ -62,7 +62,7 @@ async function submit(cli: Cli, options: Options): Promise<ExitCode> {
   if (options.wait) return watchToEnd(cli, client, task);
   cli.printJson(task);
   cli.print(taskView(task, cli.style, cli.now()));
-  cli.print(cli.style.dim(`\nFollow it: bgagent watch ${task.task_id}`));
+  cli.print(cli.style.dim(`\nFollow it: ${cli.program} watch ${task.task_id}`));
   return EXIT.ok;
 }
 

@@ -11,8 +11,11 @@ export interface ComputeStrategy {
    */
   start(spec: SessionSpec): Promise<StartResult>;
 
-  /** What is known of the session now. Throws COMPUTE_UNAVAILABLE when it can't be told (that is no verdict). */
-  describe(session: Session): Promise<SessionState>;
+  /**
+   * What is known of the session now. Throws COMPUTE_UNAVAILABLE when it can't be told (that is no verdict). `fresh`: ask the
+   * backend itself, where else what was learned a few minutes ago will do.
+   */
+  describe(session: Session, options?: { fresh?: boolean }): Promise<SessionState>;
 
   /**
    * Ends the session. The agent dies at once; the runner gets up to `graceMs` to push what there is, then everything is
@@ -43,6 +46,8 @@ export type StartResult = { kind: 'started'; session: Session } | { kind: 'no-ca
 export type SessionState =
   | { kind: 'running' }
   | { kind: 'exited'; exitCode: number | null; reason: string }
+  /** The backend took the place away: a new attempt can go on from what was pushed. */
+  | { kind: 'interrupted'; reason: string }
   /** Nothing is known of it: it never existed or is long gone. */
   | { kind: 'missing' };
 
@@ -53,6 +58,12 @@ export interface ComputeCapabilities {
   startAllowanceMs: number;
   /** How many sessions can run at once; null = the backend decides. */
   maxSessions: number | null;
+  /** Instance types that a repository may ask for; left out = the backend has no such thing. */
+  instanceTypes?: readonly string[];
+  /** Whether it may take a place away (`interrupted`). Default: no. */
+  interruptible?: boolean;
+  /** The longest that a session may be given, in seconds: deadlines beyond it are cut. Left out = as long as anyone likes. */
+  maxDeadlineS?: number;
 }
 
 /** Called by a strategy the moment a session of its ended, or room became free. */

@@ -10,6 +10,7 @@ describe('the environment', () => {
       settings: {},
       secrets: {},
       unknown: [],
+      program: 'bgagent',
       noColor: false,
     });
     expect(
@@ -23,6 +24,7 @@ describe('the environment', () => {
       dataDir: '/srv/bgagent',
       apiUrl: 'http://127.0.0.1:7788',
       apiKey: 'bgak_x',
+      program: 'bgagent',
       noColor: true,
     });
   });

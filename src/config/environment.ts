@@ -18,6 +18,8 @@ export interface Environment {
   secrets: Readonly<Record<string, string>>;
   /** Variables that begin with BGAGENT_ and mean nothing: misspelt, most likely. */
   unknown: readonly string[];
+  /** How a person types the command line: `bgagent`, or npm's way of running it from a clone. */
+  program: string;
   /** NO_COLOR is set. */
   noColor: boolean;
   /** What programs that this process starts inherit: the tools' path, locale and folders, no secrets. */
@@ -69,10 +71,15 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Env
     settings,
     secrets,
     unknown: unknown.sort(),
+    program: isRunByNpm(variables) ? 'npm run --silent bgagent --' : 'bgagent',
     noColor: !!variables.NO_COLOR,
     inherited: Object.fromEntries(given.filter(([name]) => INHERITED.test(name))),
   };
 }
+
+/** npm tells what it runs of which package. */
+const isRunByNpm = ({ npm_command, npm_package_name }: NodeJS.ProcessEnv): boolean =>
+  npm_command === 'run-script' && npm_package_name === 'bgagent';
 
 type SettingName = keyof typeof settingsSchema.shape;
 const isSetting = (name: string): name is SettingName => Object.hasOwn(settingsSchema.shape, name);

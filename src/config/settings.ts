@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BgAgentError } from '../task/errors.ts';
 import { modelPriceSchema } from '../task/protocol.ts';
+import { awsSettings } from './aws-settings.ts';
 
 /** Every setting of a deployment, its unit and its default, each defined once. */
 export const settingsSchema = z.strictObject({
@@ -10,6 +11,39 @@ export const settingsSchema = z.strictObject({
     .array(z.string())
     .default([])
     .describe('Names under which the API may be reached, besides localhost and addresses.'),
+  slack_client_id: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('Client id of the Slack app; `bgagent slack setup` says where it is found.'),
+  slack_notify_channel: z
+    .string()
+    .regex(/^[TE][A-Z0-9]{1,30}\/[CGDU][A-Z0-9]{1,30}$/, 'must be `<team id>/<channel id>`')
+    .nullable()
+    .default(null)
+    .describe('Slack channel that hears of tasks from elsewhere, as `T…/C…`; a repository may name another.'),
+  slack_api_url: z
+    .url()
+    .default('https://slack.com/api/')
+    .describe('Base of Slack’s Web API, with its last slash.'),
+  smtp_url: z
+    .url({ protocol: /^smtps?$/ })
+    .nullable()
+    .default(null)
+    .describe(
+      'Mail server, such as `smtps://mail.example.com:465`; user and password are the secrets SMTP_USER and SMTP_PASSWORD.',
+    ),
+  email_from: z.email().nullable().default(null).describe('Sender of mail.'),
+  email_to: z
+    .array(z.email())
+    .default([])
+    .describe('Who gets mail about every task; a repository may name others (`notifications.email.to`).'),
+  delivery_attempts: z
+    .number()
+    .int()
+    .min(1)
+    .default(10)
+    .describe('Failed attempts after which a message to a channel is given up; being told to wait is none.'),
   submit_rate_per_min: z
     .number()
     .int()
@@ -189,6 +223,7 @@ export const settingsSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Sessions of the local backend at once; null = twice the cores.'),
+  ...awsSettings,
   max_active_per_user: z
     .number()
     .int()
@@ -244,7 +279,9 @@ export const settingsSchema = z.strictObject({
     .url({ protocol: /^https?$/ })
     .nullable()
     .default(null)
-    .describe('Address under which people reach the platform, for links to tasks; null = no links.'),
+    .describe(
+      'Address under which people, services such as Slack, and sessions on other machines reach the platform; null = no links to tasks, and sessions use the address it listens on.',
+    ),
   hydration_timeout_s: z
     .number()
     .int()

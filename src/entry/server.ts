@@ -1,10 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { createTaskActions } from '../api/actions.ts';
 import { createApi } from '../api/app.ts';
+import { withDefaults } from '../api/deps.ts';
 import { createTaskTokens } from '../api/task-tokens.ts';
 import { createLocalCompute } from '../compute/local/local.ts';
-import type { ComputeStrategy } from '../compute/strategy.ts';
+import type { ComputeEvents, ComputeStrategy } from '../compute/strategy.ts';
 import type { Settings } from '../config/settings.ts';
+import { startFanOut } from '../events/fan-out.ts';
 import type { OrchestratorDeps } from '../orchestrator/dependencies.ts';
 import { startAttempt } from '../orchestrator/driver.ts';
 import { loadPayload } from '../orchestrator/payload.ts';
@@ -16,16 +19,22 @@ import { createSqliteRuntime, runtimeMigrations } from '../runtime/sqlite/runtim
 import { openDatabase } from '../sqlite/open.ts';
 import { createFileBlobs } from '../stores/files/blobs.ts';
 import { createFileSecrets } from '../stores/files/secrets.ts';
+import { createInstanceStore, instanceMigrations } from '../stores/sqlite/instances.ts';
 import { createSqliteStores, storeMigrations } from '../stores/sqlite/stores.ts';
 import { BgAgentError, messageOf } from '../task/errors.ts';
 import { createIdSource } from '../task/ids.ts';
 import type { Log } from '../task/log.ts';
 import { createWorkflows } from '../task/workflows.ts';
+import { createChannels } from './channels.ts';
 import { writePlatformFiles } from './client-key.ts';
 import { makeDataFolder } from './data-folder.ts';
+import { openEc2 } from './ec2.ts';
+import { openEventQueue } from './event-queue.ts';
+import { openFallbacks } from './fallbacks.ts';
 import { createForges } from './forges.ts';
 import { listen } from './listen.ts';
 import { modelAccess } from './model-access.ts';
+import { openRemoteComputes } from './remote-computes.ts';
 import { createRepoResolver } from './repo-references.ts';
 import { runnerCommand } from './runner-command.ts';
 import { createScreen } from './screen.ts';
@@ -59,7 +68,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   await makeDataFolder(dataDir);
   const database = await openDatabase({
     file: join(dataDir, 'bgagent.db'),
-    migrations: [storeMigrations, runtimeMigrations],
+    migrations: [storeMigrations, runtimeMigrations, instanceMigrations],
   });
   const closers: (() => unknown)[] = [() => database.close()];
   const closing = new AbortController();
@@ -74,7 +83,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       file: join(dataDir, 'secrets.json'),
       environment: options.environmentSecrets,
     });
-    const taskTokens = createTaskTokens({ secret: await taskTokenSecret(secrets), now });
+    const secret = await taskTokenSecret(secrets);
+    const taskTokens = createTaskTokens({ secret, now });
     const runtime = await createSqliteRuntime({ database, now, trimAfterMs: 5_000 });
     closers.push(() => runtime.close());
     const waker = createWaker({ stores, runtime });
@@ -97,6 +107,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
           ),
         );
     };
+    const computeEvents: ComputeEvents = {
+      sessionEnded: wakeLater,
+      capacityFreed: () => void wakeWaitingForRoom({ stores, waker, log }),
+    };
     const local = createLocalCompute({
       dataDir,
       workDir: join(dataDir, 'work'),
@@ -105,14 +119,30 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       apiUrl: () => apiUrl,
       apiUrlFile: join(dataDir, 'platform.json'),
       capacity: settings.local_capacity ?? availableParallelism() * 2,
-      events: {
-        sessionEnded: wakeLater,
-        capacityFreed: () => void wakeWaitingForRoom({ stores, waker, log }),
-      },
+      events: computeEvents,
       log,
     });
     closers.push(() => local.close());
-    const computes: readonly ComputeStrategy[] = [local];
+    const ec2 = await openEc2({
+      settings,
+      instances: createInstanceStore({ database, now }),
+      apiUrl: () => apiUrl,
+      events: computeEvents,
+      now,
+      log,
+    });
+    if (ec2) closers.push(() => ec2.close());
+    const remote = await openRemoteComputes({
+      settings,
+      secret,
+      apiUrl: () => apiUrl,
+      events: computeEvents,
+      now,
+      log,
+    });
+    closers.push(() => remote.map((compute) => compute.close?.()));
+    const single: readonly ComputeStrategy[] = [local, ...(ec2 ? [ec2] : []), ...remote];
+    const computes = [...single, ...openFallbacks(settings, single)];
 
     const workflows = createWorkflows(await readWorkflowFiles(settings.workflow_files, dataDir));
     const screen = createScreen(settings);
@@ -143,7 +173,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     };
 
     const newId = createIdSource(now);
-    const app = createApi({
+    const apiDeps = withDefaults({
       stores,
       blobs,
       secrets,
@@ -162,9 +192,13 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       textMask: createSecretMask({ secrets, now, log }),
       agents: ['command', 'claude', 'codex'],
       payloadFor: (task) => loadPayload(blobs, task, now()),
-      computes: computes.map(({ type, capabilities }) => ({ type, maxSessions: capabilities.maxSessions })),
+      computes: computes.map(({ type, capabilities }) => ({ type, ...capabilities })),
       closing: closing.signal,
     });
+    deps.onReconciled = apiDeps.metrics.reconciled;
+    const channelParts = { settings, secrets, stores, log, now };
+    const { channels, inboxes } = createChannels({ ...channelParts, actions: createTaskActions(apiDeps) });
+    const app = createApi({ ...apiDeps, inboxes });
     const server = await listen({ app, newId, log, host: settings.host, port: settings.port });
     closers.push(() => server.close());
     apiUrl = server.url;
@@ -172,8 +206,23 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 
     // Runners are known before the workflows that ask for them go on.
     await local.attach();
+    ec2?.attach();
     runtime.register(TASK_WORKFLOW, createTaskWorkflow(deps));
     await wakeAllUnderWay({ stores, waker, log });
+    const fanOut = await startFanOut({
+      ...{ stores, channels, log, now, owner: newId(), maxFailures: settings.delivery_attempts },
+    });
+    closers.push(() => fanOut.stop());
+    const eventQueue = openEventQueue({
+      settings,
+      actions: {
+        wake: (taskId) => waker.wake(taskId),
+        refresh: (session) => deps.computeFor(session.type).describe(session, { fresh: true }),
+        lookAtFleet: async () => ec2?.sweep(),
+      },
+      log,
+    });
+    if (eventQueue) closers.push(() => eventQueue.close());
     const reconciler = startReconciler(deps);
     closers.push(() => reconciler.stop());
     return { apiUrl, apiKey, close: closeAll };

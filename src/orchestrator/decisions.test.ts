@@ -21,10 +21,16 @@ const seen = (fields: Partial<Observation> = {}): Observation => ({
     heartbeatStaleMs: 240_000,
     safetyPollMs: 300_000,
     deadlineMarginMs: 60_000,
+    attempts: 3,
   },
   ...fields,
 });
 const beat = (at: number) => ({ ...running, last_heartbeat_at: new Date(seconds(at)).toISOString() });
+const takenAway: Partial<Observation> = {
+  session: { kind: 'interrupted', reason: 'AWS takes it back' },
+  capabilities: { reportsExit: false, startAllowanceMs: 0, maxSessions: null, interruptible: true },
+};
+const toldToEnd = { ...takenAway, outcome: anOutcome({ result: 'cancelled' }) };
 const asked = { ...running, cancel_requested_at: new Date(seconds(50)).toISOString() };
 
 const table: [string, Partial<Observation>, Partial<Decision>][] = [
@@ -39,6 +45,42 @@ const table: [string, Partial<Observation>, Partial<Decision>][] = [
   [
     'an outcome beats a session that is gone (O4)',
     { outcome: anOutcome(), session: { kind: 'missing' } },
+    { kind: 'conclude' },
+  ],
+  [
+    'a place that was taken away is left for another (E13)',
+    takenAway,
+    { kind: 'restart', reason: 'AWS takes it back' },
+  ],
+  ['what its runner pushed is gone on from', toldToEnd, { kind: 'restart' }],
+  [
+    'a runner that was told to end by somebody else: the backend is asked',
+    { ...toldToEnd, session: { kind: 'running' } },
+    { kind: 'wait', ms: 1_000 },
+  ],
+  [
+    'but not for ever',
+    {
+      ...toldToEnd,
+      session: { kind: 'running' },
+      counters: { describeErrors: 0, endedWithoutOutcome: 30 },
+    },
+    { kind: 'conclude' },
+  ],
+  [
+    'a place that was not taken away ends the task',
+    { ...toldToEnd, session: { kind: 'exited', exitCode: 0, reason: 'exit code 0' } },
+    { kind: 'conclude' },
+  ],
+  [
+    'the last attempt ends with its place',
+    { ...toldToEnd, task: { ...running, attempt: 3 }, attempt: 3 },
+    { kind: 'conclude' },
+  ],
+  ['a cancel is no interruption', { ...toldToEnd, task: asked }, { kind: 'conclude' }],
+  [
+    'a success stands, whatever became of its place',
+    { ...takenAway, outcome: anOutcome() },
     { kind: 'conclude' },
   ],
   ['a cancel stops it (O6)', { task: asked }, { kind: 'stop', reason: 'cancelled' }],

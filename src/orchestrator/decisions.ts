@@ -33,6 +33,8 @@ interface LivenessLimits {
   safetyPollMs: number;
   /** How long past the deadline the runner may take to end by itself (it enforces the deadline first). */
   deadlineMarginMs: number;
+  /** Attempts that a task may have. */
+  attempts: number;
 }
 
 export type StopReason = 'cancelled' | 'timed_out' | 'lost';
@@ -44,6 +46,8 @@ export type Decision =
   | { kind: 'wait'; ms: number; counters: Counters }
   /** The runner has reported how it ended. */
   | { kind: 'conclude' }
+  /** The place was taken away: go on elsewhere, as the next attempt, from what was pushed. */
+  | { kind: 'restart'; reason: string }
   /** End the session, then conclude with what it reported meanwhile. */
   | { kind: 'stop'; reason: StopReason }
   | { kind: 'fail'; code: ErrorCode; message: string };
@@ -54,13 +58,38 @@ const DESCRIBE_ERRORS = 3;
 const ENDED_WELL_OBSERVATIONS = 5;
 /** After a crash nobody is left to report; look once more for a report that crossed. */
 const CRASHED_OBSERVATIONS = 2;
+/** A runner that was told to end before the backend says why: ask so often. */
+const FROM_OUTSIDE_OBSERVATIONS = 30;
 const RECHECK_MS = 1_000;
+
+/**
+ * Whether the runner was told to end, but not by the platform, where the backend may take places away: then the backend says
+ * whether it did.
+ */
+export const endedFromOutside = ({
+  task,
+  outcome,
+  capabilities,
+}: Pick<Observation, 'task' | 'outcome' | 'capabilities'>): boolean =>
+  capabilities.interruptible === true && outcome?.result === 'cancelled' && task.cancel_requested_at === null;
+
+const mayRestart = ({ task, outcome, limits }: Observation): boolean =>
+  task.cancel_requested_at === null &&
+  task.attempt < limits.attempts &&
+  (outcome === undefined || outcome.result === 'cancelled');
 
 /** What to do next about a running task. */
 export function decide(seen: Observation): Decision {
   const { task, session, counters, now } = seen;
   if (isTerminal(task.status) || task.attempt !== seen.attempt) return { kind: 'leave' };
-  if (seen.outcome) return { kind: 'conclude' };
+  if (session.kind === 'interrupted' && mayRestart(seen)) return { kind: 'restart', reason: session.reason };
+  if (seen.outcome) {
+    const isOver = session.kind !== 'running' && session.kind !== 'unknown';
+    if (!endedFromOutside(seen) || isOver) return { kind: 'conclude' };
+    const endedWithoutOutcome = counters.endedWithoutOutcome + 1;
+    if (endedWithoutOutcome > FROM_OUTSIDE_OBSERVATIONS) return { kind: 'conclude' };
+    return { kind: 'wait', ms: RECHECK_MS, counters: { ...counters, endedWithoutOutcome } };
+  }
   if (task.cancel_requested_at !== null) return { kind: 'stop', reason: 'cancelled' };
 
   const startedAt = task.started_at === null ? now : Date.parse(task.started_at);
@@ -83,7 +112,7 @@ export function decide(seen: Observation): Decision {
     const patience = endedWell ? ENDED_WELL_OBSERVATIONS : CRASHED_OBSERVATIONS;
     if (endedWithoutOutcome < patience)
       return { kind: 'wait', ms: RECHECK_MS, counters: { describeErrors: 0, endedWithoutOutcome } };
-    const reason = session.kind === 'exited' ? session.reason : 'the backend knows nothing of it';
+    const reason = session.kind === 'missing' ? 'the backend knows nothing of it' : session.reason;
     return {
       kind: 'fail',
       code: 'SESSION_EXITED',

@@ -34,4 +34,6 @@ export interface OrchestratorDeps {
   listeningSinceMs: number;
   now(): number;
   log: Log;
+  /** Told when a reconciler has changed something (K4). Default: nobody is told. */
+  onReconciled?(reconciler: string, changed: number): void;
 }

@@ -72,6 +72,7 @@ it('stays far below the limit of operations in the worst case', async () => {
         heartbeatStaleMs: 240_000,
         safetyPollMs: 300_000,
         deadlineMarginMs: 60_000,
+        attempts: 3,
       },
     });
     if (decision.kind !== 'wait') throw new Error(`a healthy session led to ${decision.kind}`);

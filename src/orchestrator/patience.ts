@@ -1,5 +1,5 @@
 import type { DurableContext } from '@aws/durable-execution-sdk-js';
-import { type Claim, ownTask } from './claim.ts';
+import type { Claim } from './claim.ts';
 import type { OrchestratorDeps } from './dependencies.ts';
 
 /**
@@ -25,8 +25,10 @@ export async function waitOut(
   for (let looks = 1; ; looks += 1) {
     const left = await ctx.step(`${name}: left ${looks}`, async () => {
       await stores.wakeups.take(claim.taskId);
-      const { cancel_requested_at } = await ownTask(stores, claim);
-      return cancel_requested_at === null ? (until - now()) / 1_000 : 0;
+      const task = await stores.tasks.get(claim.taskId);
+      // Whatever comes next finds out that the task is not this attempt's any more.
+      const isOver = task?.attempt !== claim.attempt || task.cancel_requested_at !== null;
+      return isOver ? 0 : (until - now()) / 1_000;
     });
     if (left <= 0) return;
     await sleep(`${name}: ${looks}`, left);

@@ -14,10 +14,17 @@ const UNDER_WAY: readonly TaskStatus[] = [
 const BATCH = 500;
 
 /** Every task that is under way, oldest first, read in batches. */
-export async function* tasksUnderWay({ tasks }: Pick<Stores, 'tasks'>): AsyncGenerator<Task> {
+export const tasksUnderWay = (stores: Pick<Stores, 'tasks'>): AsyncGenerator<Task> =>
+  tasksIn(stores, UNDER_WAY);
+
+/** Every task in one of these statuses, oldest first, read in batches. */
+export async function* tasksIn(
+  { tasks }: Pick<Stores, 'tasks'>,
+  statuses: readonly TaskStatus[],
+): AsyncGenerator<Task> {
   let after: string | undefined;
   for (;;) {
-    const batch = await tasks.listByStatus(UNDER_WAY, BATCH, after);
+    const batch = await tasks.listByStatus(statuses, BATCH, after);
     yield* batch;
     after = batch.at(-1)?.task_id;
     if (batch.length < BATCH) return;

@@ -1,6 +1,6 @@
 import { messageOf } from '../task/errors.ts';
 import type { OrchestratorDeps } from './dependencies.ts';
-import { tasksUnderWay } from './under-way.ts';
+import { tasksIn, tasksUnderWay } from './under-way.ts';
 
 type WakingDeps = Pick<OrchestratorDeps, 'stores' | 'waker' | 'log'>;
 
@@ -9,10 +9,13 @@ export async function wakeAllUnderWay(deps: WakingDeps): Promise<void> {
   for await (const task of tasksUnderWay(deps.stores)) await wake(deps, task.task_id);
 }
 
-/** Room on a backend: tasks that wait for it look again, the longest waiting first. */
+/**
+ * Room on a backend: tasks that wait for it look again, the longest waiting first. One whose place was taken away waits while it is
+ * RUNNING.
+ */
 export async function wakeWaitingForRoom(deps: WakingDeps): Promise<void> {
   try {
-    for (const task of await deps.stores.tasks.listByStatus(['HYDRATING'], 100))
+    for await (const task of tasksIn(deps.stores, ['HYDRATING', 'RUNNING']))
       if (task.waiting_for !== null) await wake(deps, task.task_id);
   } catch (error) {
     deps.log.warn(

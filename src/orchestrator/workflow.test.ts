@@ -211,10 +211,15 @@ describe('the workflow of a task', () => {
     await report(taskId);
     await until(taskId, 'COMPLETED');
     await deps.runtime.result(`${taskId}-1`);
+    const webhook = { webhook_id: newId(), user_id: 'u', name: 'ci', last_used_at: null, revoked_at: null };
+    await deps.stores.webhooks.create({ ...webhook, created_at: new Date().toISOString() });
+    await deps.stores.webhooks.revoke(webhook.webhook_id, new Date().toISOString());
     const later = (days: number) => ({ ...deps, now: () => Date.now() + days * 86_400_000 });
     await reconcile(later(89));
+    expect(await deps.stores.webhooks.get(webhook.webhook_id)).toBeDefined();
     expect(await deps.blobs.get(`logs/${taskId}/1`)).toBeDefined();
     await reconcile(later(91));
+    expect(await deps.stores.webhooks.get(webhook.webhook_id)).toBeUndefined();
     expect(await deps.stores.tasks.get(taskId)).toBeUndefined();
     expect(await deps.blobs.get(`logs/${taskId}/1`)).toBeUndefined();
   });

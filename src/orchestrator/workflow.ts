@@ -10,9 +10,11 @@ import { cleanUp } from './steps/clean-up.ts';
 import { endWithFailure } from './steps/end.ts';
 import type { Finalized } from './steps/finalize.ts';
 import { hydrate } from './steps/hydrate.ts';
+import { handOver } from './steps/next-attempt.ts';
 import { observe, stopSession } from './steps/observe.ts';
 import { endUnpublished, publish } from './steps/publish.ts';
 import { startSession } from './steps/start-session.ts';
+import { takeUp } from './steps/take-up.ts';
 
 /** The name under which the workflow is registered with the runtime. */
 export const TASK_WORKFLOW = 'task';
@@ -35,16 +37,9 @@ export function createTaskWorkflow(deps: OrchestratorDeps) {
       )
         await sleep(`queue ${looks}`, queuePollSeconds(looks));
 
-      await step('hydrate', () => hydrate(deps, claim));
-
-      for (
-        let looks = 1;
-        (await step(`start ${looks}`, () => startSession(deps, claim))).kind === 'waiting';
-        looks += 1
-      )
-        await sleep(`capacity ${looks}`, queuePollSeconds(looks));
-
-      const end = await awaitOutcome(deps, claim, step, sleep);
+      const done =
+        claim.attempt > 1 ? await step('take up', () => takeUp(deps, claim)) : ({ kind: 'nothing' } as const);
+      const end = done.kind === 'nothing' ? await runSession(deps, claim, step, sleep) : done;
       if (end.kind === 'publish') await publishWork(deps, claim, { ctx, sleep, stop: end.stop });
     } catch (error) {
       // Anything else is the engine's: the execution fails, and the reconciler starts a new attempt.
@@ -80,6 +75,22 @@ async function publishWork(
 
 type Step = <T>(name: string, work: () => Promise<T>) => Promise<T>;
 
+async function runSession(
+  deps: OrchestratorDeps,
+  claim: Claim,
+  step: Step,
+  sleep: Sleep,
+): Promise<Finalized> {
+  await step('hydrate', () => hydrate(deps, claim));
+  for (
+    let looks = 1;
+    (await step(`start ${looks}`, () => startSession(deps, claim))).kind === 'waiting';
+    looks += 1
+  )
+    await sleep(`capacity ${looks}`, queuePollSeconds(looks));
+  return awaitOutcome(deps, claim, step, sleep);
+}
+
 async function awaitOutcome(
   deps: OrchestratorDeps,
   claim: Claim,
@@ -94,6 +105,10 @@ async function awaitOutcome(
     const look = await step(`look ${looks}`, () => observe(deps, claim, seen));
     if (look.kind === 'ended' || look.kind === 'publish') return look;
     if (look.kind === 'fail') throw new TaskFailure(look.code, look.message);
+    if (look.kind === 'restart') {
+      await step('restart', () => handOver(deps, claim, look.reason));
+      return { kind: 'ended' };
+    }
     if (look.kind === 'stop') return step('stop', () => stopSession(deps, claim, look.reason));
     counters = look.counters;
     seconds = look.ms / 1_000;

@@ -8,6 +8,7 @@ import {
   processIdentity,
   readProc,
   statOf,
+  uidOf,
 } from './process.ts';
 
 /** By what a process is known to belong to an agent. */
@@ -16,6 +17,8 @@ export interface Belongings {
   marker: string;
   /** Folders that only this agent works in. */
   folders: readonly string[];
+  /** A user that only this agent is. */
+  uid?: number | undefined;
 }
 
 /** A daemon that has left its group, changed folder and cleaned its environment is still known if it was seen before it did. */
@@ -71,7 +74,9 @@ export function createProcessTree(belongings: Belongings): ProcessTree {
   };
 }
 
-function belongs(pid: number, { marker, folders }: Belongings): boolean {
+function belongs(pid: number, { marker, folders, uid }: Belongings): boolean {
+  // What another user's process was started with, not even root may read in a container.
+  if (uid !== undefined && uidOf(pid) === uid) return true;
   if (readProc(`/proc/${pid}/environ`)?.split('\0').includes(marker)) return true;
   try {
     const cwd = readlinkSync(`/proc/${pid}/cwd`).replace(/ \(deleted\)$/, '');

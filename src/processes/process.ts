@@ -24,6 +24,12 @@ export function statOf(pid: number): ProcessStat | undefined {
   return { state, parent: Number(parent), group: Number(group), startTime: fields[19] ?? '' };
 }
 
+/** The user on whose behalf the process acts; undefined when it has ended. */
+export function uidOf(pid: number): number | undefined {
+  const [, , effective] = /^Uid:\t(\d+)\t(\d+)/m.exec(readProc(`/proc/${pid}/status`) ?? '') ?? [];
+  return effective === undefined ? undefined : Number(effective);
+}
+
 export const processIdentity = (pid: number): ProcessIdentity => ({
   pid,
   startTime: statOf(pid)?.startTime ?? '',

@@ -42,6 +42,8 @@ describe('credentials of a run', () => {
           api_url_file: null,
           work_dir: '/nowhere',
           log_file: null,
+          not_after: null,
+          agent_user: null,
         },
         runnerId: 'runner',
         http,

@@ -12,6 +12,9 @@ export interface Exchange {
   nudgeFile: string;
 }
 
+/** The folder around them keeps others out; the agent may be another user than the runner. */
+const READABLE = 0o644;
+
 /** Characters of a summary that are kept. */
 export const SUMMARY_LENGTH = 10_000;
 
@@ -22,7 +25,7 @@ export async function createExchange(folder: string, prompt: string): Promise<Ex
     reviewFile: join(folder, 'review.json'),
     nudgeFile: join(folder, 'nudges.jsonl'),
   };
-  await writeFile(exchange.promptFile, prompt, { mode: 0o600 });
+  await writeFile(exchange.promptFile, prompt, { mode: READABLE });
   return exchange;
 }
 
@@ -30,7 +33,7 @@ export async function createExchange(folder: string, prompt: string): Promise<Ex
 export async function writeRepairPrompt({ exchange }: { exchange: string }, prompt: string): Promise<string> {
   const file = join(exchange, 'repair.md');
   await rm(file, { recursive: true, force: true });
-  await writeFile(file, prompt, { mode: 0o600, flag: 'wx' });
+  await writeFile(file, prompt, { mode: READABLE, flag: 'wx' });
   return file;
 }
 

@@ -45,7 +45,7 @@ export function createLauncher(options: LauncherOptions) {
       }),
     );
     signal.throwIfAborted();
-    const tree = createProcessTree({ marker, folders });
+    const tree = createProcessTree({ marker, folders, uid: sandbox.agentUid });
     const child = spawnGroup(launch, workspace, io ? 'pipe' : 'ignore');
     if (child.pid !== undefined) tree.add(child.pid);
     if (child.stderr) output(child.stderr);

@@ -1,21 +1,5 @@
-import type { EventMetadata } from '../task/events.ts';
-import type { ReportReply } from '../task/protocol.ts';
+import type { Nudge, NudgeSource } from './agents/agent.ts';
 import type { Reporter } from './reporter.ts';
-
-/** What a person says to the agent while it works. */
-export type Nudge = ReportReply['nudges'][number];
-
-type How = EventMetadata<'nudge_delivered'>['how'];
-
-/** What an agent sees of the nudges. */
-export interface NudgeSource {
-  /** Calls back with each nudge, those that wait first; returns the way to stop. What is not told as delivered then waits on. */
-  listen(take: (nudge: Nudge) => void): () => void;
-  /** The agent has it. */
-  delivered(nudgeId: string, how: How): void;
-  /** The agent can't be told, ever. `reason` is for people. */
-  refused(nudgeId: string, reason: string): void;
-}
 
 /** Nudges between the platform, which repeats each until it's settled, and the agent, which hears each once. */
 export interface Nudges extends NudgeSource {

@@ -3,6 +3,7 @@ import type { Payload } from '../task/protocol.ts';
 import { detectSandbox } from './sandbox/detect.ts';
 import { createNoSandbox } from './sandbox/none.ts';
 import type { OnBlocked, Sandbox, SandboxPolicy } from './sandbox/sandbox.ts';
+import type { AgentUser } from './sandbox/user.ts';
 
 export interface SandboxPlan {
   type: Sandbox['type'];
@@ -14,13 +15,28 @@ export interface SandboxPlan {
  * Which sandbox the run gets, by what the payload asks for and what is installed: `required` = one or no run, `preferred` = one
  * where it can be had, `off` = none. The library loads lazily: a run without a sandbox doesn't pay for it.
  */
-export async function planSandbox(
-  mode: Payload['sandbox']['mode'],
-  environment: Readonly<Record<string, string | undefined>>,
-): Promise<SandboxPlan> {
+export async function planSandbox({
+  payload: {
+    sandbox: { mode },
+  },
+  environment,
+  agentUser,
+  workDir,
+}: {
+  payload: Pick<Payload, 'sandbox'>;
+  environment: Readonly<Record<string, string | undefined>>;
+  /** The place asks for agents of another user in place of a sandbox. */
+  agentUser: AgentUser | null;
+  workDir: string;
+}): Promise<SandboxPlan> {
+  const path = environment.PATH ?? '/usr/bin:/bin';
+  if (agentUser !== null) {
+    const { createUserSandbox } = await import('./sandbox/user.ts');
+    return { type: 'user', open: (policy) => createUserSandbox({ user: agentUser, policy, workDir, path }) };
+  }
   const without: SandboxPlan = {
     type: 'none',
-    open: () => createNoSandbox({ path: environment.PATH ?? '/usr/bin:/bin' }),
+    open: () => createNoSandbox({ path }),
   };
   if (mode === 'off') return without;
   const availability = await detectSandbox(environment);

@@ -30,6 +30,8 @@ describe('the runner’s side of the protocol', () => {
         api_url_file: null,
         work_dir: '/nowhere',
         log_file: null,
+        not_after: null,
+        agent_user: null,
       },
       runnerId: fields.runnerId ?? 'runner-1',
       http,

@@ -33,7 +33,7 @@ export async function prepare(input: WorkInput, needs: AgentNeeds): Promise<Prep
     if (branch != null) checkBranchName(branch);
   parseRemote(payload.repo.url);
   await Promise.all([layOutFolders(folders), layOutMirror(mirrorInput(input))]);
-  const plan = await planSandbox(payload.sandbox.mode, environment);
+  const plan = await planSandbox(input);
   reporter.event('runner_started', { attempt: payload.attempt, sandbox: plan.type });
   const open = (narrowed: Payload): Promise<Sandbox> =>
     plan.open(
@@ -63,6 +63,8 @@ export async function prepare(input: WorkInput, needs: AgentNeeds): Promise<Prep
     output.note(
       'the agent runs WITHOUT a sandbox: it can read and change what the user of the platform can\n',
     );
+  if (sandbox.value.type === 'user')
+    output.note('the agent runs as a user of its own in this container; its network is not filtered here\n');
   return { sandbox: sandbox.value, ...clone.value };
 }
 

@@ -117,6 +117,7 @@ async function runPayload(
     const outcome = await doWork({
       payload,
       workDir,
+      agentUser: bootstrap.agent_user,
       folders,
       git: createGit({ environment: options.environment }),
       ...createCredentials({ platform, now, hide: (...values) => void secrets.push(...values) }),

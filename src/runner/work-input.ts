@@ -6,12 +6,15 @@ import type { Nudges } from './nudges.ts';
 import type { OutputLog } from './output.ts';
 import type { Phases } from './phases.ts';
 import type { Reporter } from './reporter.ts';
+import type { AgentUser } from './sandbox/user.ts';
 import type { Stop } from './stop.ts';
 
 /** What every part of the work needs. */
 export interface WorkInput {
   payload: Payload;
   workDir: string;
+  /** The user that agents run as in place of a sandbox; null = there is one. */
+  agentUser: AgentUser | null;
   folders: RunFolders;
   git: Git;
   /** To clone and push with; null when none are needed. `anew`: those of a while ago may not be good any more. */

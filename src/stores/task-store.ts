@@ -93,6 +93,9 @@ export interface TaskStore {
   /** How many queued tasks are before this one (0 = next), or null when it isn't queued. */
   queuePosition(taskId: string): Promise<number | null>;
 
+  /** How many of these are tasks of the same user: what the task waits for when only its user is at the limit. */
+  ownQueuePosition(taskId: string): Promise<number | null>;
+
   /**
    * Removes tasks that ended before `endedBefore` (ISO 8601) with all that the stores keep of them, and records of leases that
    * expired before it; at most `limit` of each. Returns the task ids.

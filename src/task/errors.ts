@@ -125,6 +125,12 @@ export const ERRORS = {
     remedy: 'Nothing to do.',
     retryable: false,
   },
+  API_KEY_IN_USE: {
+    category: 'conflict',
+    title: 'The API key can not revoke itself',
+    remedy: 'Make another admin’s key, and revoke this one with that.',
+    retryable: false,
+  },
   WEBHOOK_NOT_FOUND: {
     category: 'input',
     title: 'No such webhook',
@@ -457,6 +463,12 @@ export const ERRORS = {
     remedy: 'Check the backend; retry when it answers.',
     retryable: true,
   },
+  COMPUTE_MISCONFIGURED: {
+    category: 'compute',
+    title: 'The compute backend refuses the platform',
+    remedy: 'Mend the setting or the permission that the message names; nothing was started.',
+    retryable: false,
+  },
   SESSION_LOST: {
     category: 'compute',
     title: 'The agent session was lost',
@@ -573,6 +585,50 @@ export const ERRORS = {
     title: 'The runner failed',
     remedy: 'See the log of the task; retry.',
     retryable: true,
+  },
+  AWS_CREDENTIALS_REFUSED: {
+    category: 'auth',
+    title: 'AWS does not accept the credentials',
+    remedy:
+      'Renew them where the platform gets them from (role, profile, environment), and check the clock of the machine.',
+    retryable: true,
+  },
+  AWS_ACCESS_DENIED: {
+    category: 'auth',
+    title: 'A permission on AWS is missing',
+    remedy:
+      'Allow the action that the message names, on the resource that it names, to the role of the platform.',
+    retryable: false,
+  },
+  AWS_RESOURCE_MISSING: {
+    category: 'input',
+    title: 'Something is not there on AWS',
+    remedy: 'Create what the message names, or correct the setting or the region by which it is looked for.',
+    retryable: false,
+  },
+  AWS_REGION_WRONG: {
+    category: 'input',
+    title: 'Looked for in the wrong region of AWS',
+    remedy: 'Set the region in which the resource that the message names was made.',
+    retryable: false,
+  },
+  AWS_THROTTLED: {
+    category: 'limit',
+    title: 'AWS takes no more requests now',
+    remedy: 'Wait; if it goes on, raise the quota or the capacity of what the message names.',
+    retryable: true,
+  },
+  AWS_UNAVAILABLE: {
+    category: 'platform',
+    title: 'AWS does not answer',
+    remedy: 'Wait; if it goes on, check the network, the region and the status page of AWS.',
+    retryable: true,
+  },
+  AWS_REFUSED: {
+    category: 'platform',
+    title: 'AWS refused a request',
+    remedy: 'See what AWS says in the message.',
+    retryable: false,
   },
   CANCELLED_BY_USER: { category: 'input', title: 'Cancelled', remedy: 'Nothing to do.', retryable: false },
 } as const satisfies Record<string, CatalogueEntry>;

@@ -4,7 +4,7 @@ import { OUTCOMES } from './task.ts';
 import { CHECKS, checkResultSchema } from './verification.ts';
 
 /**
- * Every event a task can have: who emits it, what it says, its metadata. docs/events.md is generated from this table.
+ * Every event a task can have: who emits it, what it says, its metadata. docs/event-types.md is generated from this table.
  * Events are append-only; their ids grow within the store, so a reader with a cursor misses nothing.
  */
 

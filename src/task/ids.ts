@@ -1,4 +1,4 @@
-import { incrementBase32, ulid } from 'ulid';
+import { encodeTime, incrementBase32, ulid } from 'ulid';
 
 /** 26 characters of Crockford base 32, upper case; the first is 0–7 (48 bits of milliseconds, 80 of randomness). */
 const ULID_PATTERN = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
@@ -20,3 +20,6 @@ export function createIdSource(now: () => number, after = ''): () => string {
 
 /** Milliseconds since the epoch in an id's first ten characters. */
 export { decodeTime as timeOfId } from 'ulid';
+
+/** Not greater than any id that is made at this time (milliseconds since 1970) or later. */
+export const earliestId = (timeMs: number): string => encodeTime(timeMs, 10).padEnd(26, '0');

@@ -8,7 +8,7 @@ import { WORKFLOW_OUTCOMES, WORKFLOW_STEPS } from './workflows.ts';
  * Every message carries the attempt (epoch); an attempt that is no longer current is answered 409 EPOCH_STALE.
  */
 
-/** How the runner finds the platform: a file with mode 0600 that only the runner reads. */
+/** How the runner finds the platform: a file with mode 0600, or a document at a signed address, that only the runner reads. */
 export const bootstrapSchema = z.object({
   task_id: z.string(),
   attempt: z.number().int(),
@@ -20,6 +20,18 @@ export const bootstrapSchema = z.object({
   /** Where the runner keeps workspaces and mirrors. */
   work_dir: z.string(),
   log_file: z.string().nullable(),
+  /** The name under which the place has asked for the start already; left out = the runner makes one up. */
+  runner_id: z.string().min(1).max(200).optional(),
+  /** A runner that gets no answer of the platform gives up then (ISO 8601); null = it asks as long as it's wanted. */
+  not_after: z.iso.datetime().nullable().default(null),
+  /**
+   * Where the place is the wall (a container of its own): agents run as this user in place of a sandbox, which such places don't
+   * allow. The runner must be root. Null = the sandbox that the payload asks for.
+   */
+  agent_user: z
+    .object({ uid: z.number().int().min(1), gid: z.number().int().min(1) })
+    .nullable()
+    .default(null),
 });
 export type Bootstrap = z.infer<typeof bootstrapSchema>;
 

@@ -132,6 +132,18 @@ export function admissionContract({ create, it }: Part): void {
     expect(await tasks.queuePosition(third.task_id)).toBe(1);
   });
 
+  it('tells the place among all, and among the own ones', async () => {
+    const [, mine, , another] = [await queued('v'), await queued('u'), await queued('v'), await queued('u')];
+    const places = async ({ task_id }: Task) => [
+      await tasks.queuePosition(task_id),
+      await tasks.ownQueuePosition(task_id),
+    ];
+    expect(await places(mine)).toEqual([1, 0]);
+    expect(await places(another)).toEqual([3, 1]);
+    expect(await places(await submitted('u'))).toEqual([null, null]);
+    expect(await tasks.ownQueuePosition('unknown')).toBeNull();
+  });
+
   it('lets a new task in only when the queue leaves room', async () => {
     const limits = { perUser: 10, system: 2 };
     const waiting = await queued('u');

@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect } from 'vitest';
 import type { ComputeStrategy, SessionSpec } from '../../src/compute/strategy.ts';
+import { type Skip, testsWithSkips } from './skips.ts';
 
 /** What the suite needs of a backend: how to make a session do a thing, and to see what it did. */
 export interface ComputeHarness {
@@ -15,13 +16,14 @@ export interface ComputeHarness {
   close(): Promise<void>;
 }
 
-/** Every compute backend must pass this. `capacity` is what the harness gave it. */
+/** Every compute backend must pass this, but for what it declares. `capacity` is what the harness gave it. */
 export function computeContract(
   name: string,
   create: () => Promise<ComputeHarness>,
-  { capacity }: { capacity: number },
+  { capacity, skips = [] }: { capacity: number; skips?: readonly Skip[] },
 ): void {
   describe(`compute: ${name}`, () => {
+    const it = testsWithSkips(skips);
     let harness: ComputeHarness;
     beforeEach(async () => {
       harness = await create();
@@ -112,6 +114,12 @@ export function computeContract(
       await harness.strategy.stop(session, { graceMs: 5_000 });
       await harness.strategy.cleanUp(session);
       expect(await harness.strategy.list()).toEqual([]);
+    });
+
+    it('knows nothing of a session that was cleaned up', async () => {
+      const session = await started(await harness.spec('wait'));
+      await harness.strategy.stop(session, { graceMs: 5_000 });
+      await harness.strategy.cleanUp(session);
       expect(await harness.strategy.describe(session)).toEqual({ kind: 'missing' });
     });
 

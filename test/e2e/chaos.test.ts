@@ -7,6 +7,7 @@ import { createProcessTree } from '../../src/processes/process-tree.ts';
 import type { TaskEvent } from '../../src/task/events.ts';
 import type { Task } from '../../src/task/task.ts';
 import { bareRepo, git } from '../fixtures/git-repo.ts';
+import { random } from '../fixtures/random.ts';
 import { call, type RunningPlatform, startUp } from './platform.ts';
 
 /**
@@ -23,17 +24,6 @@ afterEach(async () => {
   await platform?.end('SIGTERM');
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
 });
-
-/** mulberry32: small, and the same on every machine for a seed. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 it(`every task ends once and truthfully while the platform is killed ${KILLS} times`, {
   timeout: 280_000,

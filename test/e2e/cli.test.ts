@@ -2,8 +2,7 @@ import { mkdtempSync, readFileSync, realpathSync, rmSync, statSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../../src/cli/run.ts';
-import { readEnvironment } from '../../src/config/environment.ts';
+import { createCliRunner } from '../fixtures/cli.ts';
 import { bareRepo, git } from '../fixtures/git-repo.ts';
 import { type RunningPlatform, startUp } from './platform.ts';
 
@@ -28,48 +27,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
-interface Ran {
-  exit: number;
-  out: string;
-  err: string;
-}
-
-/** Runs a command line in this process; `variables` is its whole environment besides the data folder. */
-async function bgagent(
-  args: readonly string[],
-  {
-    variables = {},
-    signal = new AbortController().signal,
-    onOutput = (_text: string): void => undefined,
-  } = {},
-): Promise<Ran> {
-  let out = '';
-  let err = '';
-  const exit = await runCli({
-    args,
-    environment: async () => readEnvironment({ BGAGENT_DATA_DIR: dataDir, ...variables }),
-    stdout: {
-      write: (text) => {
-        out += text;
-        onOutput(text);
-      },
-    },
-    stderr: {
-      write: (text) => {
-        err += text;
-      },
-    },
-    signal,
-    now: Date.now,
-    version: '0.0.0',
-  });
-  return { exit, out, err };
-}
-
-const json = async (...args: string[]) => {
-  const ran = await bgagent([...args, '--output', 'json']);
-  return { ...ran, value: JSON.parse(ran.out) };
-};
+const { bgagent, json } = createCliRunner(dataDir);
 
 describe('submit, watch and what follows', () => {
   it('shows a task from its first event to its end, and how to fetch the branch', async () => {

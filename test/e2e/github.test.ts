@@ -79,7 +79,7 @@ const pullOf = (number: number): Issue & { pull: Pull } => {
 const pulls = (): Issue[] => [...hello.issues.values()].filter(({ pull }) => pull !== null);
 const show = (branch: string, file: string): string => git(hello.gitDir, 'show', `${branch}:${file}`);
 
-describe('bgagent submit', () => {
+describe('bgagent submit', { timeout: 120_000 }, () => {
   it('--issue opens a pull request, and --pr moves the same one', async () => {
     const issue = github.addIssue(hello, { title: 'Greet in English', body: 'It says hallo.' });
     github.comment(issue, 'mona', 'Say hello instead.');
@@ -204,6 +204,25 @@ END`,
     const told = ['"pr_created"', '"pr_updated"', '"review_posted"'].filter((type) => out.includes(type));
     expect(told).toHaveLength(1);
     expect(out.match(/"event_type": ?"task_completed"/g)).toHaveLength(1);
+  });
+
+  it('--issue takes a megabyte of text, and says of an issue that is gone that it is', async () => {
+    const issue = github.addIssue(hello, { title: 'Long', body: `begin ${'word '.repeat(200_000)}` });
+    for (let each = 0; each < 8; each += 1) github.comment(issue, 'mona', `${each} ${'z'.repeat(60_000)}`);
+    const ids = ['--issue', String(issue.number)] as const;
+    const { task } = await submit('cp "$BGAGENT_PROMPT_FILE" prompt.txt', ...ids);
+    expect(task).toMatchObject({ status: 'COMPLETED' });
+    const size = Number(git(hello.gitDir, 'cat-file', '-s', `${task.branch_name}:prompt.txt`));
+    expect(size).toBeGreaterThan(100_000);
+    expect(size).toBeLessThan(310_000);
+    issue.deleted = true;
+    expect((await submit('true', ...ids)).task.error_classification?.errorClass).toBe('ISSUE_NOT_FOUND');
+  });
+
+  it('says so when the token may not change files of GitHub Actions (H2)', async () => {
+    const write = 'mkdir -p .github/workflows; echo "on: push" > .github/workflows/ci.yml';
+    const { task } = await submit(write, '--task', 'Add a pipeline');
+    expect(task).toMatchObject({ error_classification: { errorClass: 'WORKFLOW_FILES_REFUSED' } });
   });
 
   it('says so of a repository without a commit', async () => {

@@ -25,6 +25,8 @@ export interface FakePlatform {
   reply: ReportReply;
   credentials: { username: string; password: string } | null;
   model: ModelAccess | null;
+  /** Served at /bootstrap to whoever has its address, as a bucket does; undefined = gone. */
+  bootstrap: unknown;
   /** When the credentials end. */
   expiresAt: string | null;
   /** How often credentials were asked for. */
@@ -58,6 +60,10 @@ export async function createFakePlatform(payload: () => Payload): Promise<FakePl
     if (platform.mode === 'html') return void response.writeHead(200).end('<h1>It works!</h1>');
     if (platform.mode === 'unavailable') return fail(response, 503, 'SERVICE_UNAVAILABLE');
     if (platform.mode === 'stale') return fail(response, 409, 'EPOCH_STALE');
+    if (request.url?.startsWith('/bootstrap?'))
+      return platform.bootstrap === undefined
+        ? void response.writeHead(404).end('<Error><Code>NoSuchKey</Code></Error>')
+        : void response.writeHead(200).end(JSON.stringify(platform.bootstrap));
     if (request.headers.authorization !== `Bearer ${token}`) return fail(response, 401, 'UNAUTHORIZED');
     const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8') || 'null');
     const what = request.url?.split('/').at(-1);
@@ -139,6 +145,7 @@ export async function createFakePlatform(payload: () => Payload): Promise<FakePl
     reply: { cancel_requested: false, nudges: [] },
     credentials: null,
     model: null,
+    bootstrap: undefined,
     expiresAt: null,
     credentialsRefused: null,
     get credentialsAsked() {

@@ -2,7 +2,7 @@
  * How a delivery to POST /v1/webhooks/tasks is signed: HMAC with SHA-256, the key is the webhook's secret as it was shown (UTF-8),
  * the text is the raw body, or `<timestamp>.<raw body>` when X-Webhook-Timestamp (seconds since 1970) is sent.
  */
-export const signedText = (body: string, timestamp: string | undefined): string =>
+const signedText = (body: string, timestamp: string | undefined): string =>
   timestamp === undefined ? body : `${timestamp}.${body}`;
 
 /**

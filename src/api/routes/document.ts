@@ -1,4 +1,5 @@
 import type { ApiApp } from '../env.ts';
+import type { ApiDocument } from '../reference/document.ts';
 
 const INFO = {
   openapi: '3.1.0',
@@ -10,7 +11,10 @@ const INFO = {
   },
 };
 
-/** `/openapi.json`, generated from the schemas that validate; register it after all other routes. */
+/** Nothing is loaded and nothing runs: the page is whole. */
+const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
+
+/** `/openapi.json` and the reference page at `/docs`, generated from the schemas that validate; register it after all other routes. */
 export function documentRoute(app: ApiApp): void {
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
     type: 'apiKey',
@@ -34,9 +38,21 @@ export function documentRoute(app: ApiApp): void {
     bearerFormat: 'JWT',
     description: 'The token of one attempt of one task; runners only.',
   });
-  let document: object | undefined;
-  app.get('/openapi.json', (c) => {
+  let document: ReturnType<ApiApp['getOpenAPI31Document']> | undefined;
+  const made = () => {
     document ??= app.getOpenAPI31Document(INFO);
-    return c.json(document);
+    return document;
+  };
+  app.get('/openapi.json', (c) => c.json(made()));
+
+  let page: string | undefined;
+  app.get('/docs', async (c) => {
+    if (page === undefined) {
+      const { referencePage } = await import('../reference/page.ts');
+      // The types of the library are wider than what it makes of our routes; JSON is what is published.
+      page = referencePage(JSON.parse(JSON.stringify(made())) as ApiDocument);
+    }
+    c.header('Content-Security-Policy', PAGE_POLICY);
+    return c.html(page);
   });
 }

@@ -47,6 +47,6 @@ const PAGE = `<!doctype html>
 <style>body{font:16px/1.6 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem}</style>
 <h1>bgagent</h1>
 <p>A self-hosted platform for background coding agents: a submitted task becomes a verified branch.</p>
-<p>This is its HTTP API. <a href="/openapi.json">/openapi.json</a> describes it; <code>bgagent --help</code> uses it.</p>
+<p>This is its HTTP API: <a href="/docs">the reference</a>, and the same as <a href="/openapi.json">openapi.json</a>. <code>bgagent --help</code> uses it.</p>
 </html>
 `;

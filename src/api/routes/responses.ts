@@ -1,4 +1,5 @@
 import type { z } from '@hono/zod-openapi';
+import type { ApiKeyScope } from '../../task/scopes.ts';
 import { errorEnvelopeSchema } from '../schemas/envelope.ts';
 
 /** A JSON answer in the OpenAPI document. */
@@ -30,11 +31,15 @@ export const COMMON_FAILURES = { 400: failure(400), 401: failure(401), 403: fail
 /** Those and the failures of a JSON body. */
 export const BODY_FAILURES = { ...COMMON_FAILURES, 413: failure(413), 415: failure(415) };
 
+export const TOO_LARGE = { 413: failure(413) };
 export const NOT_FOUND = { 404: failure(404) };
 export const CONFLICT = { 409: failure(409) };
 export const UNPROCESSABLE = { 422: failure(422) };
 export const TOO_MANY = { 429: failure(429) };
 export const UNAVAILABLE = { 503: failure(503) };
 
-/** How a caller shows who it is. */
-export const WITH_KEY: Record<string, string[]>[] = [{ apiKey: [] }, { bearer: [] }];
+/** How a caller shows who it is, and the scope that it must have. */
+export const keyWith = (scope: ApiKeyScope): Record<string, string[]>[] => [
+  { apiKey: [scope] },
+  { bearer: [scope] },
+];

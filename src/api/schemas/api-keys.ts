@@ -7,7 +7,9 @@ const scopes = z.array(z.enum(API_KEY_SCOPES));
 export const createApiKeySchema = strict({
   name: line(100),
   scopes: scopes.min(1).max(API_KEY_SCOPES.length),
-  /** Days until it expires; null = never. */
+  /** When it ends by itself, ISO 8601; null = never. */
+  expires_at: z.iso.datetime({ offset: true, error: 'must be a time like 2030-12-31T00:00:00Z' }).nullish(),
+  /** The same in days from now; only one of the two. */
   expires_in_days: z.number().int().min(1).max(3_650).nullish(),
   /** Whose key it is; the caller's own by default. */
   user_id: z

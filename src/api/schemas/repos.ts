@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { notificationsSchema } from '../../task/notifications.ts';
 import { repoConfigSchema } from '../../task/repo.ts';
 import { filledText, line, strict, text } from './envelope.ts';
 
@@ -76,6 +77,9 @@ export const putRepoSchema = strict({
     .refine((value) => isShallow(value, NOTIFICATIONS.depth), {
       error: `must be nested at most ${NOTIFICATIONS.depth} deep`,
       abort: true,
+    })
+    .refine((value) => notificationsSchema.safeParse(value).success, {
+      error: 'must be, by channel, an object with enabled (true or false) and events (a list of texts)',
     })
     .refine((value) => JSON.stringify(value).length <= NOTIFICATIONS.length, {
       error: `must have at most ${NOTIFICATIONS.length.toLocaleString('en')} characters as JSON`,

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { taskEventSchema } from '../../task/events.ts';
+import { notificationsSchema } from '../../task/notifications.ts';
 import { TASK_STATUSES } from '../../task/status.ts';
 import { LIMITS, taskSchema } from '../../task/task.ts';
 import { line, pageQuery, strict, text, ulidSchema } from './envelope.ts';
@@ -7,18 +8,27 @@ import { line, pageQuery, strict, text, ulidSchema } from './envelope.ts';
 const positiveInt = z.number().int().min(1).max(2_147_483_647);
 
 export const createTaskSchema = strict({
-  /** `owner/name`, or a git URL or an absolute path where the platform serves those. */
-  repo: line(1_000),
-  task_description: text(LIMITS.taskDescription).nullish(),
-  issue_number: positiveInt.nullish(),
-  pr_number: positiveInt.nullish(),
-  /** A workflow's id, with a version constraint if wanted, or an alias. */
-  workflow_ref: line(200).nullish(),
+  repo: line(1_000).describe(
+    '`owner/name`, or a git URL or an absolute path where the platform serves those.',
+  ),
+  task_description: text(LIMITS.taskDescription).nullish().describe('What to do.'),
+  issue_number: positiveInt.nullish().describe('The issue that says what to do.'),
+  pr_number: positiveInt.nullish().describe('The pull request to go on with, or to review.'),
+  workflow_ref: line(200)
+    .nullish()
+    .describe('Such as `coding/new-task-v1`, with a version constraint if wanted, or an alias.'),
   max_turns: z.number().int().min(LIMITS.maxTurns.min).max(LIMITS.maxTurns.max).nullish(),
   max_budget_usd: z.number().min(LIMITS.maxBudgetUsd.min).max(LIMITS.maxBudgetUsd.max).nullish(),
   agent: line(100).nullish(),
   model_id: line(200).nullish(),
   trace: z.boolean().nullish(),
+  /** Which channels tell about it, and of what: `{slack: {enabled, events}}`. */
+  notifications: notificationsSchema.nullish(),
+  /** Clients may send these empty; what they are for is not part of this version, so nothing else is taken for it silently. */
+  attachments: z.array(z.unknown()).max(0, 'attachments are not part of this version').nullish(),
+  initial_approvals: z.array(z.unknown()).max(0, 'approvals are not part of this version').nullish(),
+  /** How long a person has to decide; nothing asks one in this version. */
+  approval_timeout_s: z.number().int().min(30).max(3_600).nullish(),
 }).openapi('CreateTaskRequest');
 /** What a caller sends to submit a task. */
 export type CreateTaskRequest = z.input<typeof createTaskSchema>;

@@ -61,23 +61,26 @@ export interface SlackFailure {
   terminal: boolean;
   /** It may have been done all the same. */
   ambiguous: boolean;
+  /** Nothing about the call itself is wrong: the same again is expected to work. */
+  passing: boolean;
   retryAfterSeconds: number | undefined;
 }
 
-export function failureOf(error: unknown): SlackFailure {
+function failureOf(error: unknown): SlackFailure {
   const known = error as Partial<WebAPICallError>;
   if (known.code === 'slack_webapi_platform_error') {
     const code = known.data?.error ?? 'unknown_error';
     const limited = code === 'ratelimited' || code === 'rate_limited';
     return {
       ...{ code, answered: true, terminal: TERMINAL_CODES.has(code), ambiguous: MAYBE_DONE.has(code) },
+      passing: limited || MAYBE_DONE.has(code),
       retryAfterSeconds: limited ? (known.data?.response_metadata?.retryAfter ?? LIMITED_SECONDS) : undefined,
     };
   }
-  const passing = { answered: false, terminal: false, retryAfterSeconds: undefined };
+  const failure = { answered: false, terminal: false, passing: true, retryAfterSeconds: undefined };
   if (known.code === 'slack_webapi_rate_limited_error')
     return {
-      ...passing,
+      ...failure,
       code: 'ratelimited',
       answered: true,
       ambiguous: false,
@@ -86,12 +89,12 @@ export function failureOf(error: unknown): SlackFailure {
   if (known.code === 'slack_webapi_http_error') {
     const after = Number(known.headers?.['retry-after']);
     return {
-      ...{ ...passing, code: `http_${known.statusCode}`, ambiguous: (known.statusCode ?? 500) >= 500 },
+      ...{ ...failure, code: `http_${known.statusCode}`, ambiguous: (known.statusCode ?? 500) >= 500 },
       retryAfterSeconds: after > 0 ? after : undefined,
     };
   }
   const code = networkCode(error);
-  return { ...passing, code, ambiguous: !NEVER_SENT.has(code) };
+  return { ...failure, code, ambiguous: !NEVER_SENT.has(code) };
 }
 
 /** The system's code of a failed connection, however deep it is wrapped; `timeout`, or `network_error`. */

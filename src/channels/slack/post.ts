@@ -2,7 +2,6 @@ import type { MessageStore, PostedMessage } from '../../stores/message-store.ts'
 import { messageOf } from '../../task/errors.ts';
 import type { Log } from '../../task/log.ts';
 import type { MessageRef, Place, SlackApi } from './api.ts';
-import { removeMessage } from './best-effort.ts';
 import type { SlackMessage } from './blocks.ts';
 import { SlackCallError } from './errors.ts';
 import { CREATED, SESSION } from './slots.ts';
@@ -100,21 +99,43 @@ async function adopt(
   }
   const [first, ...duplicates] = found;
   if (!first) return undefined;
+  // Before the slot is filled: what can't be taken away now is found again by the next attempt.
+  for (const duplicate of duplicates) await removeDuplicate(deps, duplicate, { taskId, slot });
   await messages.update({ taskId, channel: CHANNEL, slot }, event_id, {
     ref: refOf(first, place),
     attempted_at_ms: null,
   });
-  for (const duplicate of duplicates) {
-    const fields = { event: duplicateEvent(slot), task_id: taskId, slot, ts: duplicate.ts };
-    if (await removeMessage({ api, log }, duplicate, taskId))
-      log.warn(fields, 'a second message was taken away');
-    else
+  return first;
+}
+
+/** Throws when another try may help; what Slack won't do is only told. */
+async function removeDuplicate(
+  { api, log }: PostDeps,
+  duplicate: MessageRef,
+  { taskId, slot }: { taskId: string; slot: string },
+): Promise<void> {
+  const fields = { event: duplicateEvent(slot), task_id: taskId, slot, ts: duplicate.ts };
+  try {
+    await api.remove(duplicate);
+  } catch (error) {
+    const { code, passing } = error instanceof SlackCallError ? error.failure : { code: '', passing: true };
+    if (code !== 'message_not_found') {
       log.error(
-        { ...fields, event: 'fanout.slack.dup_delete_failed', error_id: 'FANOUT_SLACK_DUP_DELETE_FAILED' },
+        {
+          ...{
+            ...fields,
+            event: 'fanout.slack.dup_delete_failed',
+            error_id: 'FANOUT_SLACK_DUP_DELETE_FAILED',
+          },
+          error: messageOf(error),
+        },
         'a second message could not be taken away',
       );
+      if (passing) throw error;
+      return;
+    }
   }
-  return first;
+  log.warn(fields, 'a second message was taken away');
 }
 
 function duplicateEvent(slot: string): string {

@@ -207,6 +207,18 @@ describe('slack', () => {
     expect(texts()).toHaveLength(1);
   });
 
+  it('keeps at a second message until it is gone (L6)', async () => {
+    const task = aSlackTask(room);
+    const event = anEventOf(task, 'task_failed');
+    room.server.fault('chat.postMessage', { kind: 'drop', accept: true, times: 2 });
+    room.server.fault('chat.delete', { kind: 'error', code: 'internal_error' }, { kind: 'drop' });
+    for (let n = 0; n < 3; n++)
+      await expect(tell(room.channel, task, 'task_failed', event)).rejects.toThrow();
+    await tell(room.channel, task, 'task_failed', event);
+    expect(texts()).toHaveLength(1);
+    expect(methods().filter((method) => method === 'chat.postMessage')).toHaveLength(1);
+  });
+
   it('says when a second message could not be taken away (L6)', async () => {
     const task = aSlackTask(room);
     const event = anEventOf(task, 'task_created');

@@ -89,6 +89,8 @@ export function createLocalCompute(
         api_url_file: options.apiUrlFile,
         work_dir: options.workDir,
         log_file: files.logFile(id),
+        not_after: null,
+        agent_user: null,
       });
       const { child, identity } = await launch(options, files, id);
       live.set(id, identity);

@@ -69,6 +69,16 @@ describe('as an App (H3)', () => {
     expect(tokensIssued()).toBe(2);
   });
 
+  it('asks GitHub no more than it must: four times for the first look at a repository, then twice', async () => {
+    const { forge } = githubRoom(github, { clock });
+    const calls = async (): Promise<number> => {
+      const before = github.requests.length;
+      await forge.preflight('octo/hello');
+      return github.requests.length - before;
+    };
+    expect([await calls(), await calls()]).toEqual([4, 2]);
+  });
+
   it('works on through a long task, whose tokens end meanwhile', async () => {
     const { forge } = githubRoom(github, { clock });
     await forge.preflight('octo/hello');

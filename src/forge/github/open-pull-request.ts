@@ -20,6 +20,8 @@ interface Listed {
   body: string | null;
   base: { ref: string };
   head: { ref: string; sha: string };
+  requested_reviewers?: readonly { login: string }[] | null;
+  requested_teams?: readonly { slug: string }[] | null;
 }
 
 /** Opens the task's pull request or brings it up to date, and gives it labels and reviewers as far as that goes. */
@@ -43,7 +45,8 @@ export async function openPullRequest(
   else {
     if (!created) warnings.push(...(await bringUpToDate(session, pull, draft.taskId, wanted)));
     warnings.push(...(await addLabels(session, pull.number, draft.labels)));
-    if (created) warnings.push(...(await requestReviewers(session, pull.number, draft.reviewers)));
+    const missing = created ? draft.reviewers : await notAskedYet(session, pull, draft.reviewers);
+    warnings.push(...(await requestReviewers(session, pull.number, missing)));
   }
   return {
     number: pull.number,
@@ -151,6 +154,29 @@ async function addLabels(
       labels: [...labels],
     });
   });
+}
+
+/** After a crash some may not have been asked; who has been, or has answered already, isn't bothered again. */
+async function notAskedYet(
+  { client, owner, repo }: Session,
+  pull: Listed,
+  reviewers: readonly string[],
+): Promise<readonly string[]> {
+  if (reviewers.length === 0) return reviewers;
+  const { data: reviews } = await client.request('GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews', {
+    owner,
+    repo,
+    pull_number: pull.number,
+    per_page: 100,
+  });
+  const asked = new Set(
+    [
+      ...(pull.requested_reviewers ?? []).map(({ login }) => login),
+      ...(pull.requested_teams ?? []).map(({ slug }) => `team/${slug}`),
+      ...reviews.map(({ user }) => user?.login ?? ''),
+    ].map((name) => name.toLowerCase()),
+  );
+  return reviewers.filter((name) => !asked.has(name.toLowerCase().replace(/^[^/]+\//, 'team/')));
 }
 
 /** Together when that goes; GitHub refuses all for one of them, so then each by itself. */

@@ -16,8 +16,6 @@ export async function preflight(
   { workflowFiles, timeoutMs }: { workflowFiles: boolean; timeoutMs: number },
 ): Promise<Source> {
   const { client, name, owner, repo } = session;
-  // Permissions may have been given since the last look.
-  session.installations?.forget(name);
   const { data, headers } = await client.request('GET /repos/{owner}/{repo}', { owner, repo });
   const warnings: string[] = [];
   if (data.full_name.toLowerCase() !== name.toLowerCase())
@@ -112,8 +110,12 @@ const wantedRights = (needs: {
 /** What an App was given is known beforehand; what a token may do shows in its answers. */
 async function requireRights({ installations, name }: Session, wanted: Permissions): Promise<void> {
   if (!installations) return;
-  const { permissions, url } = await installations.on(name);
-  const missing = missingPermissions(wanted, permissions);
+  const lacks = async () => missingPermissions(wanted, (await installations.on(name)).permissions);
+  if ((await lacks()).length === 0) return;
+  // They may have been given since the last look.
+  installations.forget(name);
+  const missing = await lacks();
+  const { url } = await installations.on(name);
   if (missing.length > 0)
     throw new BgAgentError(
       'INSUFFICIENT_GITHUB_REPO_PERMISSIONS',

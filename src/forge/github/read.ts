@@ -17,7 +17,8 @@ export async function readIssue(session: Session, number: number): Promise<Issue
   const { data: issue, url } = await client
     .request('GET /repos/{owner}/{repo}/issues/{issue_number}', { owner, repo, issue_number: number })
     .catch((error: unknown) => {
-      if (hasStatus(error, 410)) throw missing(': it was deleted');
+      // Deleted, or the repository has no issues at all.
+      if (hasStatus(error, 410)) throw missing(`: ${error.said}`);
       if (hasStatus(error, 404)) throw missing('');
       throw error;
     });

@@ -107,6 +107,25 @@ describe('a pull request', () => {
     expect(pulls()[0]?.pull?.reviewers).toEqual(['mona', 'octo/people']);
   });
 
+  it('asks those whom a crash kept from being asked, and nobody twice', async () => {
+    const repo = prepare({
+      collaborators: { mona: 'write', lisa: 'write', hubot: 'write' },
+      teams: ['octo/people'],
+    });
+    const { number } = await talk.openPullRequest(REPO, draft);
+    const pull = repo.issues.get(number)?.pull;
+    pull?.reviewers.push('mona', 'octo/people');
+    const review = { id: 1, body: 'Good.', createdAt: '2026-01-01T00:00:00Z', state: 'APPROVED' } as const;
+    pull?.reviews.push({ ...review, author: 'lisa', commitId: pull.headSha });
+    const before = github.requests.length;
+    const reviewers = ['mona', 'lisa', 'hubot', 'octo/people'];
+    await talk.openPullRequest(REPO, { ...draft, reviewers });
+    await talk.openPullRequest(REPO, { ...draft, reviewers });
+    expect(pull?.reviewers).toEqual(['mona', 'octo/people', 'hubot']);
+    const asked = github.requests.slice(before).filter(({ path }) => path.endsWith('/requested_reviewers'));
+    expect(asked).toHaveLength(1);
+  });
+
   it('has a title and a text that GitHub takes, however long they were', async () => {
     prepare();
     await talk.openPullRequest(REPO, {

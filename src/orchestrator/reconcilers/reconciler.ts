@@ -17,7 +17,9 @@ export async function reconcile(deps: OrchestratorDeps): Promise<void> {
   for (const [name, run] of Object.entries(RECONCILERS)) {
     try {
       const changed = await run(deps);
-      if (changed > 0) deps.log.info({ event: `reconciler.${name}`, changed }, 'reconciled');
+      if (changed === 0) continue;
+      deps.log.info({ event: `reconciler.${name}`, changed }, 'reconciled');
+      deps.onReconciled?.(name, changed);
     } catch (error) {
       deps.log.error(
         { event: `reconciler.${name}.failed`, error_id: 'RECONCILER_FAILED', error: messageOf(error) },

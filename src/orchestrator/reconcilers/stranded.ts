@@ -3,6 +3,7 @@ import { executionName, type Task } from '../../task/task.ts';
 import { concludeFailure } from '../conclusions.ts';
 import type { OrchestratorDeps } from '../dependencies.ts';
 import { startAttempt } from '../driver.ts';
+import { startNextAttempt } from '../steps/next-attempt.ts';
 import { tasksUnderWay } from '../under-way.ts';
 
 /**
@@ -62,16 +63,6 @@ async function lookUp(
     if (codeOf(error) === 'EXECUTION_NOT_FOUND') return 'never started';
     throw error;
   }
-}
-
-async function startNextAttempt(deps: OrchestratorDeps, task: Task, reason: string): Promise<void> {
-  const attempt = task.attempt + 1;
-  const next = await deps.stores.tasks.update(
-    task.task_id,
-    { when: { statuses: [task.status], attempt: task.attempt }, patch: { attempt, prompt_version: null } },
-    [{ type: 'task_restarted', metadata: { attempt, reason } }],
-  );
-  await startAttempt(deps, next);
 }
 
 async function giveUp(deps: OrchestratorDeps, task: Task, reason: string): Promise<void> {

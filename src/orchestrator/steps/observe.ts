@@ -2,7 +2,7 @@ import type { SessionState } from '../../compute/strategy.ts';
 import { messageOf } from '../../task/errors.ts';
 import type { Task } from '../../task/task.ts';
 import { type Claim, ownTask } from '../claim.ts';
-import { type Counters, type Decision, decide, type StopReason } from '../decisions.ts';
+import { type Counters, type Decision, decide, endedFromOutside, type StopReason } from '../decisions.ts';
 import type { OrchestratorDeps } from '../dependencies.ts';
 import { type Finalized, finalize } from './finalize.ts';
 
@@ -17,12 +17,17 @@ export async function observe(deps: OrchestratorDeps, claim: Claim, counters: Co
   await stores.wakeups.take(claim.taskId);
   const task = await ownTask(stores, claim);
   const outcome = await stores.outcomes.get(claim.taskId, claim.attempt);
+  const { capabilities } = deps.computeFor(task.compute_type);
+  const ask = !outcome || endedFromOutside({ task, outcome, capabilities });
   const decision = decide({
     task,
     attempt: claim.attempt,
     outcome,
-    session: outcome ? { kind: 'running' } : await describe(deps, task),
-    capabilities: deps.computeFor(task.compute_type).capabilities,
+    // Somebody asks again at once only when something is odd: then what was known a moment ago won't do.
+    session: ask
+      ? await describe(deps, task, { fresh: outcome !== undefined || counters.endedWithoutOutcome > 0 })
+      : { kind: 'running' },
+    capabilities,
     counters,
     listeningSinceMs: deps.listeningSinceMs,
     now: now(),
@@ -31,6 +36,7 @@ export async function observe(deps: OrchestratorDeps, claim: Claim, counters: Co
       heartbeatStaleMs: settings.heartbeat_stale_s * 1_000,
       safetyPollMs: settings.safety_poll_s * 1_000,
       deadlineMarginMs: DEADLINE_MARGIN_MS,
+      attempts: settings.start_attempts,
     },
   });
   if (decision.kind === 'leave') return { kind: 'ended' };
@@ -55,10 +61,11 @@ export async function stopSession(
 async function describe(
   deps: OrchestratorDeps,
   task: Task,
+  options: { fresh: boolean },
 ): Promise<SessionState | { kind: 'unknown'; message: string }> {
   if (task.session === null) return { kind: 'missing' };
   try {
-    return await deps.computeFor(task.session.type).describe(task.session);
+    return await deps.computeFor(task.session.type).describe(task.session, options);
   } catch (error) {
     deps.log.warn(
       {

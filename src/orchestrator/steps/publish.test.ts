@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { git } from '../../../test/fixtures/git-repo.ts';
 import {
   createGitHubWorld,
@@ -10,6 +10,7 @@ import { BgAgentError } from '../../task/errors.ts';
 import type { Task } from '../../task/task.ts';
 import type { CheckResult } from '../../task/verification.ts';
 import type { OrchestratorDeps } from '../dependencies.ts';
+import { reconcile } from '../reconcilers/reconciler.ts';
 import { finalize } from './finalize.ts';
 import { publish } from './publish.ts';
 
@@ -138,7 +139,7 @@ describe('a task that changed something', () => {
       if (tries.length === 1) throw new BgAgentError('GITHUB_RATE_LIMITED', 'wait', { retryAfterSeconds: 3 });
     };
     await report(taskId);
-    await until(taskId, 'FINALIZING', () => tries.length === 1);
+    await vi.waitFor(() => expect(tries).not.toEqual([]), { timeout: 15_000, interval: 10 });
     await deps.waker.wake(taskId);
     await until(taskId, 'COMPLETED');
     expect(tries).toHaveLength(2);
@@ -180,6 +181,20 @@ describe('a task that changed something', () => {
     await until(taskId, 'FINALIZING', () => tries === 1);
     await cancel(taskId);
     expect(await until(taskId, 'CANCELLED')).toMatchObject({ head_sha: expect.any(String), partial: false });
+  });
+
+  it('is published by the next attempt when the first one died at its end; the work is not done again', async () => {
+    const { deps, leaveReport, until, compute } = await open();
+    const taskId = await running();
+    await leaveReport(taskId, { summary: '# Say hello' });
+    await finalize(deps, { taskId, attempt: 1 }, null);
+    await deps.runtime.stop(`${taskId}-1`);
+    await reconcile(deps);
+    const task = await until(taskId, 'COMPLETED');
+    expect(task).toMatchObject({ attempt: 2, pr_number: 1, outcome: 'changes' });
+    expect(world.pulls()).toMatchObject([{ title: 'Say hello' }]);
+    expect([...compute.sessions.values()].map(({ starts }) => starts)).not.toContain(2);
+    expect(compute.sessions.has(`${taskId}-2`)).toBe(false);
   });
 
   it('does not hide that people closed its pull request meanwhile', async () => {

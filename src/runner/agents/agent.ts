@@ -1,7 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { EventMetadata, EventType } from '../../task/events.ts';
-import type { Payload } from '../../task/protocol.ts';
-import type { NudgeSource } from '../nudges.ts';
+import type { Payload, ReportReply } from '../../task/protocol.ts';
 
 /** The two model APIs that agents speak: Anthropic Messages and OpenAI Responses. */
 export type ModelApi = 'anthropic' | 'openai';
@@ -68,6 +67,19 @@ export interface AgentInput {
   print(text: string): void;
   /** Previews are cut and secrets taken out on the way. */
   onEvent<T extends EventType>(type: T, metadata: EventMetadata<T>): void;
+}
+
+/** What a person says to the agent while it works. */
+export type Nudge = ReportReply['nudges'][number];
+
+/** What an agent sees of the nudges. */
+export interface NudgeSource {
+  /** Calls back with each nudge, those that wait first; returns the way to stop. What is not told as delivered then waits on. */
+  listen(take: (nudge: Nudge) => void): () => void;
+  /** The agent has it. */
+  delivered(nudgeId: string, how: EventMetadata<'nudge_delivered'>['how']): void;
+  /** The agent can't be told, ever. `reason` is for people. */
+  refused(nudgeId: string, reason: string): void;
 }
 
 /** Both ends of a conversation with a program. */

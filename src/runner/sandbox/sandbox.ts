@@ -1,9 +1,11 @@
 /** Keeps what an agent starts away from everything but its workspace, and from the network but the allowed hosts. */
 export interface Sandbox {
-  /** `srt` = bubblewrap or seatbelt by way of sandbox-runtime; `none` = no sandbox at all. */
-  readonly type: 'srt' | 'none';
+  /** `srt` = bubblewrap or seatbelt by way of sandbox-runtime; `user` = another user in a container; `none` = no sandbox at all. */
+  readonly type: 'srt' | 'user' | 'none';
   /** Everything that a wrapped command starts ends with it, and it can't signal anything else. */
   readonly containsProcesses: boolean;
+  /** Every process of this user is the agent's. */
+  readonly agentUid?: number;
   /** How to start a command line (for `sh -c`) inside. */
   wrap(command: SandboxedCommand): Promise<Launch>;
   /** Ends helpers and removes what the sandbox put anywhere. To be called after every wrapped command has ended. */

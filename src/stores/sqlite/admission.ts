@@ -13,7 +13,10 @@ interface Limits {
   system: number;
 }
 
-type Admission = Pick<TaskStore, 'admit' | 'admissible' | 'slots' | 'releaseStaleSlot' | 'queuePosition'>;
+type Admission = Pick<
+  TaskStore,
+  'admit' | 'admissible' | 'slots' | 'releaseStaleSlot' | 'queuePosition' | 'ownQueuePosition'
+>;
 
 /** `queued_at` and a space come before the task id in a `queue_key`. */
 const ID_AT = '2030-01-01T00:00:00.000Z '.length + 1;
@@ -151,6 +154,16 @@ export function createAdmission({ database, log, now }: StoreParts): Admission {
     async queuePosition(taskId) {
       const row = database.get(
         `SELECT (SELECT count(*) FROM tasks AS older WHERE older.queue_key < tasks.queue_key) AS position
+         FROM tasks WHERE task_id = ? AND queue_key IS NOT NULL`,
+        taskId,
+      );
+      return row ? Number(row.position) : null;
+    },
+
+    async ownQueuePosition(taskId) {
+      const row = database.get(
+        `SELECT (SELECT count(*) FROM tasks AS older
+                 WHERE older.user_id = tasks.user_id AND older.queue_key < tasks.queue_key) AS position
          FROM tasks WHERE task_id = ? AND queue_key IS NOT NULL`,
         taskId,
       );

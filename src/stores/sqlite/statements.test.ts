@@ -83,6 +83,7 @@ async function useEverything({
   await tasks.findByIdempotencyKey('everything', { key: 'k', bodyHash: 'h' });
   await tasks.transition(id, { from: 'SUBMITTED', to: 'QUEUED' }, []);
   await tasks.queuePosition(id);
+  await tasks.ownQueuePosition(id);
   await tasks.admissible(limits, 10);
   await expect(tasks.admit(newTaskId(), { ...limits, attempt: 1 }, {}, [])).rejects.toThrow();
   await tasks.admit(id, { perUser: 0, system: 3, attempt: 1 }, {}, []);
@@ -201,6 +202,17 @@ describe('statements', () => {
     ],
     ['live tasks', () => stores.tasks.listByStatus(['RUNNING'], 5), /by_status \(status=\? AND task_id>\?/],
     ['the place in the queue', () => stores.tasks.queuePosition('t'), /tasks_queued \(queue_key<\?/],
+    [
+      'the place among the own ones in the queue',
+      () => stores.tasks.ownQueuePosition('t'),
+      /queued_by_user \(user_id=\? AND queue_key<\?/,
+    ],
+    [
+      'webhooks of a user',
+      () => stores.webhooks.list({ userId: 'u', limit: 5 }),
+      /webhooks_by_user \(user_id=\? AND webhook_id>\?/,
+    ],
+    ['nudges that wait', () => stores.nudges.waiting('t', 5), /nudges_waiting \(task_id=\?/],
     [
       'the head of the queue',
       () => stores.tasks.admissible(limits, 5),

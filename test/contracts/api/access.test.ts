@@ -74,11 +74,15 @@ describe('scopes', () => {
     ['POST', `/v1/tasks/${UNKNOWN_ID}/nudge`, 'tasks:write'],
     ['DELETE', `/v1/tasks/${UNKNOWN_ID}`, 'tasks:cancel'],
     ['GET', '/v1/pending', 'tasks:read'],
+    ['GET', '/metrics', 'admin'],
     ['GET', '/v1/fleet', 'tasks:read'],
     ['GET', '/v1/repos', 'tasks:read'],
     ['GET', '/v1/repos/octo%2Fhello', 'tasks:read'],
     ['PUT', '/v1/repos/octo%2Fhello', 'admin'],
     ['DELETE', '/v1/repos/octo%2Fhello', 'admin'],
+    ['GET', '/v1/deliveries', 'admin'],
+    ['POST', `/v1/deliveries/${UNKNOWN_ID}.slack/replay`, 'admin'],
+    ['POST', '/v1/account-links', 'tasks:read'],
     ['POST', '/v1/api-keys', 'admin'],
     ['GET', '/v1/api-keys', 'tasks:read'],
     ['DELETE', `/v1/api-keys/${UNKNOWN_ID}`, 'tasks:read'],
@@ -112,19 +116,21 @@ describe('scopes', () => {
     expect(status).toBe(401);
   });
 
-  it('cover every endpoint that takes a key', () => {
-    const documented = platform.app.openAPIRegistry.definitions.flatMap((definition) =>
-      definition.type === 'route' && definition.route.security?.some((way) => 'apiKey' in way)
-        ? [`${definition.route.method.toUpperCase()} ${definition.route.path}`]
-        : [],
-    );
+  it('are documented for every endpoint that takes a key', () => {
+    const documented = platform.app.openAPIRegistry.definitions.flatMap((definition) => {
+      if (definition.type !== 'route') return [];
+      const { method, path, security = [] } = definition.route;
+      const scopes = security.flatMap((way) => way.apiKey ?? []);
+      return scopes.length === 0 ? [] : [`${method.toUpperCase()} ${path} ${scopes}`];
+    });
     const covered = needed.map(
-      ([method, path]) =>
+      ([method, path, scope]) =>
         `${method} ${path
           .replace(`tasks/${UNKNOWN_ID}`, 'tasks/{task_id}')
           .replace(`api-keys/${UNKNOWN_ID}`, 'api-keys/{key_id}')
+          .replace(`deliveries/${UNKNOWN_ID}.slack`, 'deliveries/{delivery_id}')
           .replace(`webhooks/${UNKNOWN_ID}`, 'webhooks/{webhook_id}')
-          .replace('octo%2Fhello', '{repo}')}`,
+          .replace('octo%2Fhello', '{repo}')} ${scope}`,
     );
     expect(covered.sort()).toEqual(documented.sort());
   });
@@ -203,6 +209,39 @@ describe('an API key', () => {
     expect([again.status, again.code]).toEqual([409, 'API_KEY_ALREADY_REVOKED']);
   });
 
+  it('ends when its maker said, in whatever time zone', async () => {
+    const { body } = await request(platform, 'POST', '/v1/api-keys', {
+      key: await platform.key('root', ['admin']),
+      body: { name: 'x', scopes: ['tasks:read'], expires_at: '2099-01-01T01:30:00+01:30' },
+    });
+    expect(body.data.expires_at).toBe('2099-01-01T00:00:00.000Z');
+  });
+
+  it('revokes itself and its like, but none that may do more', async () => {
+    const id = (key: string): string => key.split('_')[1] ?? '';
+    const revoke = (key: string, target: string) =>
+      request(platform, 'DELETE', `/v1/api-keys/${id(target)}`, { key });
+    const reader = await platform.key('both', ['tasks:read']);
+    const [writer, other] = [await platform.key('both'), await platform.key('both', ['tasks:read'])];
+    const refused = await revoke(reader, writer);
+    expect([refused.status, refused.code]).toEqual([403, 'FORBIDDEN']);
+    expect(refused.body.error.message).toContain('tasks:write');
+    expect((await revoke(reader, other)).status).toBe(200);
+    expect((await revoke(reader, reader)).status).toBe(200);
+    expect((await revoke(writer, writer)).status).toBe(200);
+  });
+
+  it('of an admin does not revoke itself, so that one is always left', async () => {
+    const admin = await platform.key('root', ['admin']);
+    const self = await request(platform, 'DELETE', `/v1/api-keys/${admin.split('_')[1]}`, { key: admin });
+    expect([self.status, self.code]).toEqual([409, 'API_KEY_IN_USE']);
+    const another = await platform.key('root', ['admin']);
+    const byOther = await request(platform, 'DELETE', `/v1/api-keys/${admin.split('_')[1]}`, {
+      key: another,
+    });
+    expect(byOther.status).toBe(200);
+  });
+
   it('says when it was last used', async () => {
     const key = await platform.key('lately');
     await request(platform, 'GET', '/v1/tasks', { key });
@@ -228,6 +267,15 @@ describe('an API key', () => {
     [{ name: 'x', scopes: ['root'] }, 'scopes'],
     [{ name: 'x', scopes: ['admin'], expires_in_days: 0 }, 'expires_in_days'],
     [{ name: 'x', scopes: ['admin'], user_id: '../etc' }, 'user_id'],
+    [
+      { name: 'x', scopes: ['admin'], expires_at: '2020-01-01T00:00:00Z' },
+      'expires_at: must be in the future',
+    ],
+    [{ name: 'x', scopes: ['admin'], expires_at: 'tomorrow' }, 'expires_at: must be a time like'],
+    [
+      { name: 'x', scopes: ['admin'], expires_at: '2099-01-01T00:00:00Z', expires_in_days: 1 },
+      'expires_at: give this or',
+    ],
     [{ name: 'two\nlines', scopes: ['admin'] }, 'name'],
   ])('is not made from %o', async (body, field) => {
     const answer = await request(platform, 'POST', '/v1/api-keys', {

@@ -34,7 +34,7 @@ describe('/openapi.json', () => {
 
   it('describes every route of the platform', () => {
     const served = platform.app.routes
-      .filter(({ method, path }) => method !== 'ALL' && path !== '/' && path !== '/openapi.json')
+      .filter(({ method, path }) => method !== 'ALL' && !['/', '/openapi.json', '/docs'].includes(path))
       .map(({ method, path }) => `${method} ${path.replace(/:([a-z_]+)/g, '{$1}')}`);
     const documented = operationsOf(document).map(({ method, path }) => `${method} ${path}`);
     expect(documented.sort()).toEqual([...new Set(served)].sort());
@@ -131,6 +131,20 @@ describe('health', () => {
     } finally {
       await broken.close();
     }
+  });
+
+  it('the reference page has every operation and schema, and loads and runs nothing', async () => {
+    const { status, text, headers } = await request(platform, 'GET', '/docs');
+    expect([status, headers.get('content-type')]).toEqual([200, 'text/html; charset=UTF-8']);
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+    const document = await documentOf(platform.app);
+    for (const { operation } of operationsOf(document))
+      expect(text).toContain(`id="${operation.operationId}"`);
+    for (const name of Object.keys(document.components.schemas))
+      expect(text).toContain(`id="schema-${name}"`);
+    expect(text).not.toMatch(/<script|<link|<img|<iframe|\ssrc=|@import|url\(|https?:\/\//i);
+    const targets = [...text.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id);
+    expect(targets.filter((id) => !text.includes(`id="${id}"`))).toEqual([]);
   });
 
   it('the front page says what this is', async () => {

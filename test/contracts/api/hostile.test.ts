@@ -151,7 +151,7 @@ describe('broken addresses', () => {
     ['GET', '/v1/tasks/', 404, 'ROUTE_NOT_FOUND'],
     ['GET', '//v1/tasks', 404, 'ROUTE_NOT_FOUND'],
     ['POST', '/v1/nothing', 404, 'ROUTE_NOT_FOUND'],
-    ['POST', '/v1/tasks/01ARZ3NDEKTSV4RRFFQ69G5FAV/nudge', 404, 'ROUTE_NOT_FOUND'],
+    ['POST', '/v1/tasks/01ARZ3NDEKTSV4RRFFQ69G5FAV/nothing', 404, 'ROUTE_NOT_FOUND'],
     ['GET', '/v1/repos/octo/hello', 404, 'ROUTE_NOT_FOUND'],
     ['PATCH', '/v1/tasks', 405, 'METHOD_NOT_ALLOWED'],
     ['DELETE', '/v1/tasks', 405, 'METHOD_NOT_ALLOWED'],

@@ -102,6 +102,27 @@ describe('a repository', () => {
     expect((await request(platform, 'GET', at('octo/refused'), { key: admin })).status).toBe(404);
   });
 
+  it('for a backend that the deployment lacks is told which setting brings it (C4)', async () => {
+    const { status, body } = await put('octo/refused', { compute_type: 'ecs' });
+    expect(status).toBe(400);
+    expect(body.error.message).toContain('set ecs_cluster where the platform runs');
+  });
+
+  it('on a backend that ends sessions early gets tasks with a deadline that it keeps (A2)', async () => {
+    const limited = await startTestPlatform({
+      computes: [{ type: 'agentcore', maxSessions: null, maxDeadlineS: 27_000 }],
+    });
+    try {
+      const key = await limited.key('root', ['admin']);
+      await request(limited, 'PUT', at('octo/hello'), { key, body: { agent_command: 'true' } });
+      const task = { repo: 'octo/hello', task_description: 'Say hello' };
+      const { body } = await request(limited, 'POST', '/v1/tasks', { key, body: task });
+      expect((await limited.deps.stores.tasks.get(body.data.task_id))?.deadline_s).toBe(27_000);
+    } finally {
+      await limited.close();
+    }
+  });
+
   it('is not onboarded with settings nested so deep that writing them down would fail', async () => {
     const raw = `{"notifications": {"slack": ${'['.repeat(50_000)}${']'.repeat(50_000)}}}`;
     const { status, body } = await request(platform, 'PUT', at('octo/deep'), { key: admin, raw });

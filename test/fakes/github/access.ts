@@ -129,6 +129,16 @@ export function requirePermissions(principal: Principal, repo: Repo, wanted: rea
   );
 }
 
+/** Tokens for git are for git, those for the API can't push. */
+export function checkPurpose(world: World, principal: Principal, use: 'git' | 'api'): void {
+  if (principal.kind !== 'installation') return;
+  const { contents, issues, pull_requests } = principal.permissions;
+  if (use === 'api' && contents === 'write')
+    world.violations.push('a token that may push was used on the API');
+  if (use === 'git' && (issues ?? pull_requests) !== undefined)
+    world.violations.push('a token for issues and pull requests was given to git');
+}
+
 /** An installation token must be as narrow as the work: one repository, and only what the platform uses. */
 export function checkNarrow(
   world: World,

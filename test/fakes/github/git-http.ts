@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 import { serveGit } from '../../fixtures/git-server.ts';
-import { canSee, loginOf, mayDo, type Principal, principalOf } from './access.ts';
+import { canSee, checkPurpose, loginOf, mayDo, type Principal, principalOf } from './access.ts';
 import { syncPulls } from './git.ts';
 import { Refusal } from './http.ts';
 import type { ServerState } from './server.ts';
@@ -73,6 +73,7 @@ function admit(world: World, name: string, authorization: string | undefined, pu
     if (!(error instanceof Refusal)) throw error;
     return { status: 401, reason: 'Invalid username or token.' };
   }
+  checkPurpose(world, principal, 'git');
   const repo = repoNamed(world, name);
   const isNobody = principal.kind === 'nobody';
   if (!repo || !canSee(world, principal, repo))

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { git } from '../../fixtures/git-repo.ts';
+import { githubRoom } from '../../fixtures/github.ts';
 import { secondaryLimit } from './faults.ts';
 import { type GitHubFake, startGitHub } from './github.ts';
 
@@ -34,7 +35,7 @@ const run = promisify(execFile);
 async function push(token: string, files: Record<string, string>, branch: string): Promise<string> {
   const repo = github.repo('octo/hello');
   github.commit(repo, branch, files);
-  const work = join(repo.gitDir, '..', 'pushing');
+  const work = join(repo.gitDir, '..', `pushing-${branch}`);
   git(join(repo.gitDir, '..'), 'clone', '--quiet', '--branch', branch, repo.gitDir, work);
   git(repo.gitDir, 'update-ref', '-d', `refs/heads/${branch}`);
   const basic = Buffer.from(`x-access-token:${token}`).toString('base64');
@@ -95,6 +96,22 @@ it('lets workflow files in with that scope', async () => {
   github.addRepo('octo/hello');
   const token = github.addToken({ scopes: ['repo', 'workflow'] });
   expect(await push(token, { '.github/workflows/ci.yml': 'on: push\n' }, 'ci')).toContain('[new branch]');
+});
+
+it('notices a token for pushing on the API, and one for the API in git', async () => {
+  github.addRepo('octo/hello');
+  const { forge } = githubRoom(github);
+  const { password = '' } = (await forge.credentials('octo/hello')) ?? {};
+  expect(await push(password, { 'more.txt': 'more\n' }, 'mend')).toContain('[new branch]');
+  expect(github.takeViolations()).toEqual([]);
+  await api('/repos/octo/hello', { token: password });
+  expect(github.takeViolations()).toEqual([expect.stringContaining('may push')]);
+  await forge.preflight('octo/hello');
+  const [own = ''] = [...github.world.tokens]
+    .filter(([, token]) => 'permissions' in token && token.permissions.issues)
+    .map(([value]) => value);
+  await push(own, { 'more.txt': 'more\n' }, 'other');
+  expect(github.takeViolations()).not.toEqual([]);
 });
 
 it('fails when it is told to, once', async () => {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { httpBackend } from '../../fixtures/git-server.ts';
-import { canSee, type Principal, principalOf, requirePermissions } from './access.ts';
+import { canSee, checkPurpose, type Principal, principalOf, requirePermissions } from './access.ts';
 import { countCall, type Failure, type Fault, limitHeaders, type RateLimits } from './faults.ts';
 import { answerGit } from './git-http.ts';
 import { answerGraphql } from './graphql.ts';
@@ -121,6 +121,7 @@ function answerApi(
     try {
       const principal = principalOf(world, input.authorization);
       seen.as = principal.kind;
+      checkPurpose(world, principal, 'api');
       if (principal.kind === 'classic')
         scopes = {
           'x-oauth-scopes': principal.scopes.join(', '),

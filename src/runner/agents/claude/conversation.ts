@@ -1,8 +1,7 @@
 import type { SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
 import { fence } from '../../../task/fence.ts';
-import type { Nudge } from '../../nudges.ts';
-import type { AgentInput } from '../agent.ts';
+import type { AgentInput, Nudge } from '../agent.ts';
 
 /** The program tells by the message's own id when it has taken it up; it's asked to by this option of its. */
 export const ECHO_OPTION: Record<string, null> = { 'replay-user-messages': null };

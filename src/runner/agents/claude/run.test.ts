@@ -244,11 +244,11 @@ describe.skipIf(missing)(`claude in a whole run${missing ? ` (skipped: ${missing
   });
 
   it('ends at the deadline when the model never answers', async () => {
-    server.script({ tools: [bash('echo half > half.txt')] }, { hang: true });
+    server.script({ hang: true });
     const deadline_at = new Date(Date.now() + 4_000).toISOString();
-    const { outcome, payload } = await world.run(task({ limits: { deadline_at } }));
+    const { outcome } = await world.run(task({ limits: { deadline_at } }));
+    // What a machine gets done until then is not to be relied on.
     expect(outcome).toMatchObject({ result: 'timed_out', error: { code: 'DEADLINE_REACHED' } });
-    expect(fileOnBranch(world.repo, payload.repo.branch_name, 'half.txt')).toBe('half');
   });
 
   it('fails with what the provider said when it refuses', async () => {

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { Nudge } from '../../nudges.ts';
+import type { Nudge } from '../agent.ts';
 
 const FLAGS =
   constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -10,7 +10,8 @@ const FLAGS =
  * throws when it's anything but a plain file of its own.
  */
 export async function appendNudge(file: string, { nudge_id, message }: Nudge): Promise<void> {
-  const handle = await open(file, FLAGS, 0o600);
+  // The folder around it keeps others out; the agent may be another user than the runner.
+  const handle = await open(file, FLAGS, 0o644);
   try {
     const stats = await handle.stat();
     if (!stats.isFile() || stats.nlink > 1)

@@ -1,0 +1,93 @@
+import type { FleetSession } from '../../stores/instance-store.ts';
+import { BgAgentError, messageOf } from '../../task/errors.ts';
+import type { Fleet } from './fleet.ts';
+import type { FleetParts } from './parts.ts';
+import { verdictOf } from './ssm.ts';
+
+/** How long a command that was just sent may be unknown. */
+const UNKNOWN_MS = 60_000;
+
+/** How sessions are doing, asked of AWS for all of them together. */
+export interface Look {
+  /** Asks for one session, and keeps what it learns. Throws COMPUTE_UNAVAILABLE when it can't be told. */
+  at(session: FleetSession): Promise<void>;
+  /** Looks again and again until `close`. */
+  start(): Promise<void>;
+  close(): void;
+}
+
+/**
+ * Looks at a fleet at work every `watchMs`, for the events that don't come: the commands that run (50 a call) and the machines
+ * (1,000 a call), by turns. Nothing runs, nothing is asked.
+ */
+export function createLook(parts: FleetParts, fleet: Fleet): Look {
+  const { instances, cloud, limits, now, log } = parts;
+  let turn = 0;
+  let closed = false;
+
+  async function at(session: FleetSession): Promise<void> {
+    const { commandId, instanceId, sessionId, taskId, claimedAtMs } = session;
+    const invocation = commandId === null ? undefined : await cloud.invocation(commandId, instanceId);
+    if (!invocation) {
+      if (now() < claimedAtMs + UNKNOWN_MS) return;
+      throw new BgAgentError(
+        'COMPUTE_UNAVAILABLE',
+        `Systems Manager knows no command of session ${sessionId} on ${instanceId}`,
+      );
+    }
+    const verdict = verdictOf(invocation);
+    if (verdict.kind === 'unknown')
+      log.warn(
+        {
+          event: 'compute.ec2.unknown_status',
+          compute_type: 'ec2',
+          task_id: taskId,
+          status: verdict.status,
+        },
+        'Systems Manager gave a status that is not known; the session counts as running',
+      );
+    if (verdict.kind !== 'ended') return;
+    const { exitCode, interrupted, reason } = verdict;
+    await fleet.noteEnd(session, { kind: interrupted ? 'interrupted' : 'exited', exitCode, reason });
+  }
+
+  async function lookAtCommands(live: readonly FleetSession[]): Promise<void> {
+    const executing = await cloud.executing('start');
+    for (const session of live)
+      if (session.commandId !== null && !executing.has(session.commandId)) await at(session);
+  }
+
+  async function tick(): Promise<void> {
+    const sessions = await instances.sessions(parts.fleet);
+    const live = sessions.filter(({ end, released }) => end === null && !released);
+    if (live.length === 0) return;
+    turn += 1;
+    if (turn % 2 === 1) await lookAtCommands(live);
+    else await lookAtMachines(live);
+  }
+
+  async function lookAtMachines(live: readonly FleetSession[]): Promise<void> {
+    const machines = new Map((await cloud.machines()).map((machine) => [machine.instanceId, machine]));
+    // The sweep forgets the machine and tells of its session.
+    if (live.some(({ instanceId }) => machines.get(instanceId)?.state === 'terminated')) fleet.wake();
+  }
+
+  return {
+    at,
+    async start() {
+      while (!closed) {
+        await parts.delay(limits.watchMs);
+        if (closed) return;
+        await tick().catch((error: unknown) =>
+          log.warn(
+            { event: 'compute.ec2.look_failed', compute_type: 'ec2', error: messageOf(error) },
+            'the sessions of the fleet could not be looked at',
+          ),
+        );
+      }
+    },
+    close() {
+      closed = true;
+    },
+  };
+}

@@ -1,0 +1,154 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { InstanceStore } from '../../../src/stores/instance-store.ts';
+import { createIdSource } from '../../../src/task/ids.ts';
+import { createFastClock, type FastClock } from './clock.ts';
+import { createRaceCloud } from './cloud.ts';
+import { serve } from './remote.ts';
+import { createRaceTasks, type Job } from './tasks.ts';
+
+const PROGRAM = fileURLToPath(new URL('./program.ts', import.meta.url));
+
+export interface RaceOptions {
+  /** Makes the store that decides, on the race's clock. */
+  openStore(clock: FastClock): Promise<{ instances: InstanceStore; close(): Promise<void> }>;
+  tasks: number;
+  processes: number;
+  /** In each process. */
+  orchestrators: number;
+  machines: number;
+  /** Machines serve one session after the other. */
+  reuse: boolean;
+  /** After so many finished tasks each: a process is killed; a machine dies. */
+  killProcessEvery: number;
+  killMachineEvery: number;
+}
+
+export interface RaceResult {
+  violations: string[];
+  done: number;
+  claims: number;
+  attemptsToClaim: number;
+  processesKilled: number;
+  /** What the store holds in the end. */
+  left: { sessions: number; busy: number; wishes: number; payloads: number };
+  seconds: number;
+}
+
+/** One second is a quarter of an hour of the race's, or so: reads of two seconds take milliseconds. */
+const SPEED = 200;
+
+/** Many orchestrators in several processes want the same few machines, while answers are lost and processes and machines die. */
+export async function runRace(options: RaceOptions): Promise<RaceResult> {
+  const began = Date.now();
+  const clock = createFastClock({ startedAtMs: began, speed: SPEED });
+  const violations: string[] = [];
+  const newId = createIdSource(Date.now);
+  const tasks = createRaceTasks({ total: options.tasks, name: newId, violations });
+  const world = createRaceCloud({
+    clock,
+    tasks,
+    random: Math.random,
+    size: options.machines,
+    violations,
+  });
+  const store = await options.openStore(clock);
+  const counts = { claims: 0, attemptsToClaim: 0, processesKilled: 0 };
+  const children = new Set<ChildProcess>();
+  const held = new Map<ChildProcess, Map<string, Job>>();
+  let ending = false;
+
+  async function around(
+    child: ChildProcess,
+    { target, method }: { target: string; method: string },
+    work: () => Promise<unknown>,
+  ): Promise<unknown> {
+    if (target === 'tasks') {
+      const value = await work();
+      note(child, method, value);
+      return value;
+    }
+    if (Math.random() < 0.003) throw new Error('refused: ThrottlingException');
+    const value = await work();
+    if (method === 'claim') {
+      counts.attemptsToClaim += 1;
+      if (value === 'claimed') counts.claims += 1;
+    }
+    if (READS.has(method)) await clock.delay(2_000 * Math.random());
+    // Done, but nobody learns of it.
+    if (Math.random() < 0.005) throw new Error('the connection broke');
+    return value;
+  }
+
+  function note(child: ChildProcess, method: string, value: unknown): void {
+    if (method === 'take' && typeof value === 'object' && value !== null) {
+      const job = value as Job;
+      held.get(child)?.set(`${job.taskId}-${job.attempt}`, job);
+    }
+  }
+
+  function spawnChild(): void {
+    const setup = {
+      orchestrators: options.orchestrators,
+      startedAtMs: began,
+      speed: SPEED,
+      reuse: options.reuse,
+    };
+    const child = fork(PROGRAM, [JSON.stringify(setup)], {
+      serialization: 'advanced',
+      execArgv: [],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    children.add(child);
+    held.set(child, new Map());
+    serve(child, { tasks, instances: store.instances, cloud: world.cloud }, (call, work) =>
+      around(child, call, work),
+    );
+    child.once('exit', (code) => {
+      children.delete(child);
+      for (const job of held.get(child)?.values() ?? [])
+        tasks.orphaned(job, { sameAttempt: Math.random() < 0.5 });
+      if (code !== 0 && !ending) spawnChild();
+    });
+  }
+
+  for (let at = 0; at < options.processes; at += 1) spawnChild();
+  let [nextKill, nextDeath] = [options.killProcessEvery, options.killMachineEvery];
+  try {
+    while (children.size > 0) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      const done = tasks.done();
+      if (done >= nextKill && done < options.tasks * 0.9) {
+        nextKill += options.killProcessEvery;
+        counts.processesKilled += 1;
+        [...children][Math.floor(Math.random() * children.size)]?.kill('SIGKILL');
+      }
+      if (done >= nextDeath && done < options.tasks * 0.9) {
+        nextDeath += options.killMachineEvery;
+        world.killOne();
+      }
+    }
+    const { instances } = store;
+    return {
+      violations,
+      done: tasks.done(),
+      ...counts,
+      left: {
+        sessions: (await instances.sessions('octo')).length,
+        busy: (await instances.list('octo')).filter(({ phase }) => phase === 'busy').length,
+        wishes: (await instances.wishes('octo')).length,
+        payloads: world.counts().payloads,
+      },
+      seconds: Math.round((Date.now() - began) / 1_000),
+    };
+  } finally {
+    ending = true;
+    for (const child of children) child.kill('SIGKILL');
+    await store.close();
+  }
+}
+
+const READS = new Set([
+  ...['idle', 'get', 'list', 'session', 'sessions', 'wishes'],
+  ...['machines', 'machine', 'groups', 'online', 'executing', 'invocation', 'findCommand'],
+]);
