@@ -70,7 +70,7 @@ describe('the inbox of GitHub', () => {
       kind = 'webhook',
       headers = {},
     }: { delivery?: string; signature?: string; kind?: string; headers?: Record<string, string> } = {},
-  ): Promise<InboundAnswer> => {
+  ): Promise<InboundAnswer & { refused: string | null }> => {
     const { forge } = githubRoom(github);
     const inbox = createGitHubInbox({
       webhookSecret: async () => secret,
@@ -94,7 +94,16 @@ describe('the inbox of GitHub', () => {
       'x-hub-signature-256': signature,
       ...headers,
     };
-    return inbox.receive(kind, { method: 'POST', query: {}, header: (name) => given[name], body });
+    const request = { method: 'POST', query: {}, header: (name: string) => given[name], body };
+    try {
+      return { ...(await inbox.receive(kind, request)), refused: null };
+    } catch (error) {
+      if (!(error instanceof BgAgentError)) throw error;
+      return {
+        ...{ body: JSON.stringify({ message: error.message }), contentType: 'application/json' },
+        refused: error.code,
+      };
+    }
   };
   const said = ({ body }: InboundAnswer): string => JSON.parse(body).message;
   const changed = (name: string, change: (payload: Record<string, never>) => object): string => {
@@ -103,7 +112,7 @@ describe('the inbox of GitHub', () => {
   };
 
   it('makes a task of a mention, by the one who wrote it', async () => {
-    expect(await receive('issue_comment', fixture('issue_comment.created'))).toMatchObject({ status: 200 });
+    expect(await receive('issue_comment', fixture('issue_comment.created'))).toMatchObject({ refused: null });
     expect(submitted).toMatchObject([
       {
         actor: octocat,
@@ -129,7 +138,7 @@ describe('the inbox of GitHub', () => {
     ['a signature of the older kind', { signature: 'sha1=abc' }],
   ])('takes nothing with %s', async (_, options) => {
     expect(await receive('issue_comment', fixture('issue_comment.created'), options)).toMatchObject({
-      status: 401,
+      refused: 'UNAUTHORIZED',
     });
     expect(submitted).toEqual([]);
   });
@@ -137,7 +146,7 @@ describe('the inbox of GitHub', () => {
   it('takes nothing while no secret is set, and says what to do', async () => {
     secret = undefined;
     const answer = await receive('issue_comment', fixture('issue_comment.created'));
-    expect(answer.status).toBe(503);
+    expect(answer.refused).toBe('CHANNEL_NOT_CONFIGURED');
     expect(said(answer)).toContain('github setup');
   });
 
@@ -172,7 +181,10 @@ describe('the inbox of GitHub', () => {
   it('follows reviews and failed checks up for the owner of the task, twice at most', async () => {
     const review = (id: number) =>
       changed('pull_request_review.submitted', ({ review: given }) => ({
-        review: { ...(given as unknown as object), html_url: `https://github.com/octo/hello/pull/34#review-${id}` },
+        review: {
+          ...(given as unknown as object),
+          html_url: `https://github.com/octo/hello/pull/34#review-${id}`,
+        },
       }));
     await receive('pull_request_review', review(1));
     await receive('pull_request_review', review(1));
@@ -189,39 +201,45 @@ describe('the inbox of GitHub', () => {
   it('has GitHub send again what could not be done for the moment', async () => {
     fails = new BgAgentError('SERVICE_UNAVAILABLE', 'the engine is down');
     const body = fixture('issue_comment.created');
-    expect(await receive('issue_comment', body, { delivery: 'later' })).toMatchObject({ status: 503 });
+    expect(await receive('issue_comment', body, { delivery: 'later' })).toMatchObject({
+      refused: 'SERVICE_UNAVAILABLE',
+    });
     fails = undefined;
-    expect(await receive('issue_comment', body, { delivery: 'later' })).toMatchObject({ status: 200 });
+    expect(await receive('issue_comment', body, { delivery: 'later' })).toMatchObject({ refused: null });
     expect(submitted).toHaveLength(1);
   });
 
   it('says what will never be done', async () => {
     fails = new BgAgentError('REPO_NOT_ONBOARDED', 'octo/hello is not onboarded');
     const answer = await receive('issue_comment', fixture('issue_comment.created'));
-    expect(answer.status).toBe(200);
+    expect(answer.refused).toBeNull();
     expect(said(answer)).toContain('REPO_NOT_ONBOARDED');
   });
 
   it('answers a ping, events that mean nothing, and a form', async () => {
-    expect(await receive('ping', '{"zen":"x"}')).toMatchObject({ status: 200 });
-    expect(await receive('star', '{}')).toMatchObject({ status: 200 });
+    expect(await receive('ping', '{"zen":"x"}')).toMatchObject({ refused: null });
+    expect(await receive('star', '{}')).toMatchObject({ refused: null });
     const form = new URLSearchParams({ payload: fixture('issue_comment.created') }).toString();
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-    expect(await receive('issue_comment', form, { headers })).toMatchObject({ status: 200 });
+    expect(await receive('issue_comment', form, { headers })).toMatchObject({ refused: null });
     expect(submitted).toHaveLength(1);
   });
 
   it.each([
-    ['no JSON', 'issue_comment', '{', 400],
-    ['another shape', 'issue_comment', '{"action":"created"}', 400],
-    ['nothing', 'issue_comment', '', 401],
-  ])('refuses %s', async (_, event, body, status) => {
-    expect(await receive(event, body)).toMatchObject({ status });
+    ['no JSON', 'issue_comment', '{', 'VALIDATION_ERROR'],
+    ['another shape', 'issue_comment', '{"action":"created"}', 'VALIDATION_ERROR'],
+    ['nothing', 'issue_comment', '', 'UNAUTHORIZED'],
+  ])('refuses %s', async (_, event, body, refused) => {
+    expect(await receive(event, body)).toMatchObject({ refused });
   });
 
   it('refuses deliveries without an id, and other paths', async () => {
     const body = fixture('issue_comment.created');
-    expect(await receive('issue_comment', body, { delivery: '' })).toMatchObject({ status: 400 });
-    expect(await receive('issue_comment', body, { kind: 'other' })).toMatchObject({ status: 404 });
+    expect(await receive('issue_comment', body, { delivery: '' })).toMatchObject({
+      refused: 'VALIDATION_ERROR',
+    });
+    expect(await receive('issue_comment', body, { kind: 'other' })).toMatchObject({
+      refused: 'ROUTE_NOT_FOUND',
+    });
   });
 });

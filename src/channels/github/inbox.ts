@@ -33,22 +33,29 @@ export function createGitHubInbox(options: GitHubInboxOptions): ChannelInbox {
   const { log, mention } = options;
   return {
     async receive(kind, request) {
-      if (kind !== 'webhook' || request.method !== 'POST') return answer(404, 'there is nothing here');
+      if (kind !== 'webhook' || request.method !== 'POST')
+        throw new BgAgentError('ROUTE_NOT_FOUND', 'GitHub posts its webhooks to /v1/github/webhook');
       const secret = await options.webhookSecret();
       if (secret === undefined)
-        return answer(503, 'no secret for webhooks is set: run `bgagent github setup`');
-      if (!(await isSigned(secret, request))) return answer(401, 'the signature is missing or wrong');
+        throw new BgAgentError(
+          'CHANNEL_NOT_CONFIGURED',
+          'no secret for webhooks of GitHub is set: run `bgagent github setup --app --webhook-url …`',
+        );
+      if (!(await isSigned(secret, request)))
+        throw new BgAgentError('UNAUTHORIZED', 'x-hub-signature-256: is missing or wrong');
       const delivery = request.header('x-github-delivery');
       const event = request.header('x-github-event');
       if (!delivery || !/^[\w-]{1,100}$/.test(delivery) || !event)
-        return answer(400, 'x-github-delivery and x-github-event are needed');
+        throw invalid('x-github-delivery and x-github-event are needed');
       try {
         const asked = askedBy(event, parsed(request), mention);
-        return answer(200, await act(options, asked, delivery));
+        return answer(await act(options, asked, delivery));
       } catch (error) {
         return refused(error, { log, delivery, event });
       }
     },
+    // Every answer waits for its work.
+    settled: async () => undefined,
   };
 }
 
@@ -65,7 +72,7 @@ function parsed(request: InboundRequest): unknown {
   try {
     return JSON.parse(text ?? '');
   } catch (cause) {
-    throw new BgAgentError('VALIDATION_ERROR', 'the body is not JSON', { cause });
+    throw invalid('the body is not JSON', cause);
   }
 }
 
@@ -157,25 +164,34 @@ async function say(
   }
 }
 
-/** What a repetition can mend is told so: GitHub marks the delivery as failed, and people can send it again. */
+/**
+ * What a repetition can mend is thrown: GitHub marks the delivery as failed, and people can send it again. What will never be
+ * done is an answer like any other.
+ */
 function refused(error: unknown, about: { log: Log; delivery: string; event: string }): InboundAnswer {
   const { log, delivery, event } = about;
   if (error instanceof ZodError) {
     const [issue] = error.issues;
-    return answer(400, `${event}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not understood'}`);
+    throw invalid(`${event}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not understood'}`, error);
   }
   const code = codeOf(error);
   log.warn(
     { event: 'channel.github.webhook_failed', delivery, github_event: event, code, error: messageOf(error) },
     'a webhook asked for what could not be done',
   );
-  if (code === 'VALIDATION_ERROR') return answer(400, messageOf(error));
-  if (!ERRORS[code].retryable) return answer(200, `refused: ${code}: ${messageOf(error)}`);
-  return answer(503, `not now: ${code}`);
+  if (isFromBody(error)) throw error;
+  if (!ERRORS[code].retryable) return answer(`refused: ${code}: ${messageOf(error)}`);
+  throw new BgAgentError('SERVICE_UNAVAILABLE', `not now: ${code}; deliver it again later`, { cause: error });
 }
 
-const answer = (status: InboundAnswer['status'], said: string): InboundAnswer => ({
-  status,
+const invalid = (message: string, cause?: unknown): BgAgentError =>
+  new BgAgentError('VALIDATION_ERROR', message, { field: BODY, ...(cause === undefined ? {} : { cause }) });
+
+const BODY = 'body';
+const isFromBody = (error: unknown): boolean =>
+  error instanceof BgAgentError && error.code === 'VALIDATION_ERROR' && error.field === BODY;
+
+const answer = (said: string): InboundAnswer => ({
   body: JSON.stringify({ message: said }),
   contentType: 'application/json',
 });
