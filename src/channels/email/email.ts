@@ -72,7 +72,11 @@ export function createEmailChannel({ transport, messages, from, to, log, now }: 
         const fields = { task_id: task.task_id, type, error: error.message };
         if (!error.terminal) {
           log.warn({ event: 'fanout.email.retryable_error', ...fields }, 'a mail was not taken');
-          throw new BgAgentError('CHANNEL_UNAVAILABLE', error.message, { cause: error });
+          const { retryAfterSeconds } = error;
+          throw new BgAgentError('CHANNEL_UNAVAILABLE', error.message, {
+            cause: error,
+            ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+          });
         }
         log.warn({ event: 'fanout.email.refused', ...fields }, 'a mail was refused');
         await messages.release(key, event.event_id);
