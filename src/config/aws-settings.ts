@@ -13,6 +13,15 @@ export const awsSettings = {
     .nullable()
     .default(null)
     .describe('S3 bucket through which sessions on AWS get what they start with.'),
+  compute_fallbacks: z
+    .record(
+      z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be a name like any-aws'),
+      z.array(z.string()).min(2),
+    )
+    .default({})
+    .describe(
+      'Backends made of others, by name: `{"any-aws": ["ec2", "ecs"]}` starts a session on the first that has room.',
+    ),
   ecs_cluster: z
     .string()
     .min(1)

@@ -30,6 +30,7 @@ import { writePlatformFiles } from './client-key.ts';
 import { makeDataFolder } from './data-folder.ts';
 import { openEc2 } from './ec2.ts';
 import { openEventQueue } from './event-queue.ts';
+import { openFallbacks } from './fallbacks.ts';
 import { createForges } from './forges.ts';
 import { listen } from './listen.ts';
 import { modelAccess } from './model-access.ts';
@@ -140,7 +141,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       log,
     });
     closers.push(() => remote.map((compute) => compute.close?.()));
-    const computes: readonly ComputeStrategy[] = [local, ...(ec2 ? [ec2] : []), ...remote];
+    const single: readonly ComputeStrategy[] = [local, ...(ec2 ? [ec2] : []), ...remote];
+    const computes = [...single, ...openFallbacks(settings, single)];
 
     const workflows = createWorkflows(await readWorkflowFiles(settings.workflow_files, dataDir));
     const screen = createScreen(settings);

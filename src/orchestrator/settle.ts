@@ -51,7 +51,9 @@ export async function settle<T>(
     );
     if (result.ok) return result.value;
     const seconds = backoffSeconds[tries];
-    if (!isTransient(result.code) || seconds === undefined)
+    // What nobody foresaw seldom passes with time.
+    const isHopeless = result.code === 'INTERNAL_ERROR' && tries >= BACKOFF_SECONDS.length;
+    if (!isTransient(result.code) || isHopeless || seconds === undefined)
       throw new TaskFailure(result.code, result.message);
     const asked = Math.min(result.retryAfterSeconds ?? 0, LONGEST_WAIT_SECONDS);
     await pause(`${name} (pause ${tries + 1})`, Math.max(seconds, asked));

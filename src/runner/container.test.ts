@@ -2,6 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createModelServer } from '../../test/fakes/model-server.ts';
+import { claudeMissing } from '../../test/fixtures/installed-agents.ts';
 import {
   createRunnerWorld,
   fileOnBranch,
@@ -33,6 +35,8 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
+const noClaude = claudeMissing();
+if (noClaude !== undefined) process.stdout.write(`skipped: Claude as another user: ${noClaude}\n`);
 if (!isRoot) process.stdout.write('skipped: agents of another user: only root can give them one\n');
 
 describe.runIf(isRoot)('an agent of another user', () => {
@@ -89,6 +93,47 @@ describe.runIf(isRoot)('an agent of another user', () => {
     expect(outcome?.error).toBe(null);
     const out = fileOnBranch(world.repo, payload.repo.branch_name, 'out.txt') ?? '';
     expect(out.replaceAll('\t', ' ').split('\n')).toEqual(['NoNewPrivs: 1', 'CapEff: 0000000000000000']);
+  });
+
+  it('hears what people say, and is heard', async () => {
+    const command =
+      'while ! grep -q hurry "$BGAGENT_NUDGE_FILE" 2>/dev/null; do sleep 0.05; done; echo x > x.txt; echo "as told" > "$BGAGENT_SUMMARY_FILE"; cat "$BGAGENT_PROMPT_FILE" > prompt.txt';
+    const task = await world.start({ command, agentUser: agentUser() });
+    task.platform.reply = {
+      cancel_requested: false,
+      nudges: [{ nudge_id: '01ARZ3NDEKTSV4RRFFQ69G5FAV', message: 'hurry' }],
+    };
+    const { outcome } = await task.ended;
+    expect(outcome).toMatchObject({ result: 'changes', summary: 'as told' });
+  });
+
+  it.skipIf(noClaude !== undefined)('may be Claude, by way of the model gateway', async () => {
+    const server = await createModelServer({
+      answer: ({ text }) =>
+        text.includes('tool_result')
+          ? { text: 'Done.' }
+          : { tools: [{ name: 'Bash', input: { command: 'id -u > who.txt', description: 'Does it' } }] },
+    });
+    try {
+      const user = agentUser();
+      const { outcome, payload } = await world.run({
+        agentUser: user,
+        payload: { agent: { type: 'claude', command: null, model_id: null } },
+        model: {
+          provider: 'anthropic',
+          base_url: server.url,
+          auth: 'api_key',
+          secret: 'planted-upstream-secret',
+          main_model: 'claude-sonnet-5-5',
+          small_model: 'claude-haiku-5-5',
+          prices: {},
+        },
+      });
+      expect(outcome?.error).toBe(null);
+      expect(fileOnBranch(world.repo, payload.repo.branch_name, 'who.txt')).toBe(String(user.uid));
+    } finally {
+      await server.close();
+    }
   });
 
   it('leaves no daemon, however well it hides', async () => {

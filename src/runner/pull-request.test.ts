@@ -20,7 +20,7 @@ describe('a runner on a pull request', () => {
 
   beforeEach(async () => {
     world = await createRunnerWorld({ files: { 'README.md': '# Hello\n', 'a.txt': 'one\ntwo\nthree\n' } });
-    head = commit('fix', 'main', { 'fix.txt': 'a fix\n' });
+    head = commit('fix', 'main', { 'fix.txt': 'a fix\n', 'a.txt': 'one\ntwo\nfour\n' });
     git(world.repo, 'update-ref', 'refs/pull/34/head', head);
   });
   afterEach(() => world.close());
@@ -151,7 +151,7 @@ describe('a runner on a pull request', () => {
         repo: { url: `${server.url}/hello.git`, cache_key: 'over-http' },
       });
       expect(outcome?.error, log).toBeNull();
-      expect(fileOnBranch(world.repo, 'fix', 'seen.txt')).toContain('+a fix');
+      expect(fileOnBranch(world.repo, 'fix', 'seen.txt')).toMatch(/-three\n\+four[\s\S]*\+a fix/);
     } finally {
       await server.close();
     }

@@ -14,14 +14,17 @@ const { bgagent, json } = createCliRunner(dataDir);
 let platform: RunningPlatform;
 let repo: string;
 
-beforeAll(async () => {
-  repo = bareRepo(folder);
-  platform = await startUp(dataDir, {
+const up = (): Promise<RunningPlatform> =>
+  startUp(dataDir, {
     BGAGENT_SANDBOX: 'off',
     BGAGENT_CANCEL_GRACE_S: '1',
     BGAGENT_HEARTBEAT_INTERVAL_S: '0.2',
     BGAGENT_DEFAULT_AGENT_COMMAND: 'echo done > done.txt',
   });
+
+beforeAll(async () => {
+  repo = bareRepo(folder);
+  platform = await up();
 });
 
 afterAll(async () => {
@@ -47,6 +50,24 @@ describe('a nudge', () => {
     expect(events).toEqual(expect.arrayContaining(['nudge_received', 'nudge_delivered']));
     const late = await bgagent(['nudge', 'latest', 'too late']);
     expect([late.exit, late.err]).toEqual([1, expect.stringContaining('has ended as COMPLETED')]);
+    await json('repo', 'set', repo, '--unset', 'agent_command');
+  });
+});
+
+describe('nudges', () => {
+  it('are told once each, in order, also when the platform is killed in between', async () => {
+    const wait =
+      'until [ "$(cat "$BGAGENT_NUDGE_FILE" 2>/dev/null | wc -l)" -ge 2 ]; do sleep 0.05; done; cp "$BGAGENT_NUDGE_FILE" said.txt';
+    await json('repo', 'set', repo, '--agent-command', wait);
+    await json('submit', '--repo', repo, '--task', 'Wait for two words');
+    await json('nudge', 'latest', 'one');
+    await platform.end('SIGKILL');
+    platform = await up();
+    await json('nudge', 'latest', 'two');
+    expect((await bgagent(['watch', 'latest'])).exit).toBe(0);
+    const { value } = await json('status', 'latest');
+    const lines = git(repo, 'show', `${value.branch_name}:said.txt`).split('\n');
+    expect(lines.map((line) => JSON.parse(line).message)).toEqual(['one', 'two']);
     await json('repo', 'set', repo, '--unset', 'agent_command');
   });
 });

@@ -219,6 +219,12 @@ END`,
     expect((await submit('true', ...ids)).task.error_classification?.errorClass).toBe('ISSUE_NOT_FOUND');
   });
 
+  it('says so when the token may not change files of GitHub Actions (H2)', async () => {
+    const write = 'mkdir -p .github/workflows; echo "on: push" > .github/workflows/ci.yml';
+    const { task } = await submit(write, '--task', 'Add a pipeline');
+    expect(task).toMatchObject({ error_classification: { errorClass: 'WORKFLOW_FILES_REFUSED' } });
+  });
+
   it('says so of a repository without a commit', async () => {
     github.addRepo('octo/empty', { empty: true });
     await bgagent('repo', 'add', 'octo/empty', '--agent-command', 'true');

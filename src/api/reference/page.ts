@@ -56,14 +56,7 @@ function operationHtml({
   const body = requestBody?.content['application/json']?.schema;
   const parts = [
     description === undefined ? '' : `<p>${prose(description)}</p>`,
-    `<p>${
-      security
-        ? `Needs ${security
-            .flatMap(Object.keys)
-            .map((name) => CREDENTIALS[name] ?? escapeHtml(name))
-            .join(', or ')}.`
-        : 'Needs no key.'
-    }</p>`,
+    `<p>${security ? needs(security) : 'Needs no key.'}</p>`,
     parameters.length === 0
       ? ''
       : tableOf(
@@ -87,6 +80,16 @@ function operationHtml({
     ),
   ];
   return `<details id="${escapeHtml(operationId)}"><summary><b class="${method}">${method}</b> <code>${escapeHtml(path)}</code> <span>${prose(summary)}</span></summary>${parts.join('')}</details>`;
+}
+
+function needs(security: Record<string, string[]>[]): string {
+  const ways = security.flatMap(Object.keys).map((name) => CREDENTIALS[name] ?? escapeHtml(name));
+  const scopes = [...new Set(security.flatMap(Object.values<string[]>).flat())];
+  const scope =
+    scopes.length === 0
+      ? ''
+      : `; scope ${scopes.map((name) => `<code>${escapeHtml(name)}</code>`).join(', ')}`;
+  return `Needs ${ways.join(', or ')}${scope}.`;
 }
 
 function schemaHtml([name, schema]: [string, Schema]): string {

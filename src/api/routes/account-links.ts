@@ -6,7 +6,7 @@ import { jsonBody } from '../middleware/body.ts';
 import { requires } from '../middleware/requires.ts';
 import { createdLinkCodeSchema, createLinkCodeSchema } from '../schemas/account-links.ts';
 import { dataOf } from '../schemas/envelope.ts';
-import { BODY_FAILURES, json, WITH_KEY } from './responses.ts';
+import { BODY_FAILURES, json, keyWith } from './responses.ts';
 
 const VALID_MS = 600_000;
 /** Without letters that look alike. */
@@ -23,7 +23,7 @@ export function accountLinkRoutes(app: ApiApp, deps: ApiDeps): void {
       description:
         'In Slack: `/bgagent link <code>`. Who shows it acts with the rights of the key that asked for it.',
       tags: ['channels'],
-      security: WITH_KEY,
+      security: keyWith('tasks:read'),
       middleware: [requires(deps, 'tasks:read'), jsonBody()] as const,
       request: {
         body: { required: true, content: { 'application/json': { schema: createLinkCodeSchema } } },

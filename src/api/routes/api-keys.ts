@@ -16,7 +16,7 @@ import {
   createdApiKeySchema,
 } from '../schemas/api-keys.ts';
 import { dataOf, pageOf, pageQuery } from '../schemas/envelope.ts';
-import { BODY_FAILURES, COMMON_FAILURES, CONFLICT, json, NOT_FOUND, WITH_KEY } from './responses.ts';
+import { BODY_FAILURES, COMMON_FAILURES, CONFLICT, json, keyWith, NOT_FOUND } from './responses.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -32,7 +32,7 @@ export function apiKeyRoutes(app: ApiApp, deps: ApiDeps): void {
       operationId: 'createApiKey',
       summary: 'Make an API key; it is shown this once',
       tags: ['api-keys'],
-      security: WITH_KEY,
+      security: keyWith('admin'),
       middleware: [requires(deps, 'admin'), jsonBody()] as const,
       request: { body: { required: true, content: { 'application/json': { schema: createApiKeySchema } } } },
       responses: { 201: json('The key.', dataOf(createdApiKeySchema)), ...BODY_FAILURES },
@@ -59,7 +59,7 @@ export function apiKeyRoutes(app: ApiApp, deps: ApiDeps): void {
       operationId: 'listApiKeys',
       summary: 'List API keys',
       tags: ['api-keys'],
-      security: WITH_KEY,
+      security: keyWith('tasks:read'),
       middleware: [requires(deps, 'tasks:read')] as const,
       request: { query: pageQuery(20) },
       responses: {
@@ -82,7 +82,7 @@ export function apiKeyRoutes(app: ApiApp, deps: ApiDeps): void {
       operationId: 'revokeApiKey',
       summary: 'Revoke an API key',
       tags: ['api-keys'],
-      security: WITH_KEY,
+      security: keyWith('tasks:read'),
       middleware: [requires(deps, 'tasks:read')] as const,
       request: { params: apiKeyParams },
       responses: {

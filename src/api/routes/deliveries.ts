@@ -11,7 +11,7 @@ import {
   listDeliveriesQuery,
 } from '../schemas/deliveries.ts';
 import { dataOf, pageOf } from '../schemas/envelope.ts';
-import { COMMON_FAILURES, CONFLICT, json, NOT_FOUND, WITH_KEY } from './responses.ts';
+import { COMMON_FAILURES, CONFLICT, json, keyWith, NOT_FOUND } from './responses.ts';
 
 /** The ledger of what channels were told, for admins: they are about everybody's tasks. */
 export function deliveryRoutes(app: ApiApp, deps: ApiDeps): void {
@@ -24,7 +24,7 @@ export function deliveryRoutes(app: ApiApp, deps: ApiDeps): void {
       operationId: 'listDeliveries',
       summary: 'List deliveries of events to channels, newest event first',
       tags: ['channels'],
-      security: WITH_KEY,
+      security: keyWith('admin'),
       middleware: [requires(deps, 'admin')] as const,
       request: { query: listDeliveriesQuery },
       responses: { 200: json('Deliveries.', pageOf(deliveryDetailSchema)), ...COMMON_FAILURES },
@@ -43,7 +43,7 @@ export function deliveryRoutes(app: ApiApp, deps: ApiDeps): void {
       operationId: 'replayDelivery',
       summary: 'Try a delivery that failed or was given up once more',
       tags: ['channels'],
-      security: WITH_KEY,
+      security: keyWith('admin'),
       middleware: [requires(deps, 'admin')] as const,
       request: { params: deliveryParams },
       responses: {

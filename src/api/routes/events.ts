@@ -8,7 +8,7 @@ import { pageOf, taskParams, ulidSchema } from '../schemas/envelope.ts';
 import { eventSchema, listEventsQuery } from '../schemas/tasks.ts';
 import { eventStream } from '../stream.ts';
 import { toEvent } from '../task-detail.ts';
-import { COMMON_FAILURES, json, NOT_FOUND, WITH_KEY } from './responses.ts';
+import { COMMON_FAILURES, json, keyWith, NOT_FOUND } from './responses.ts';
 
 /** A task's history, by page and as it happens. */
 export function eventRoutes(app: ApiApp, deps: ApiDeps): void {
@@ -21,7 +21,7 @@ export function eventRoutes(app: ApiApp, deps: ApiDeps): void {
       operationId: 'listEvents',
       summary: 'List the events of a task, oldest first',
       tags: ['tasks'],
-      security: WITH_KEY,
+      security: keyWith('tasks:read'),
       middleware: [requires(deps, 'tasks:read')] as const,
       request: { params: taskParams, query: listEventsQuery },
       responses: { 200: json('Events.', pageOf(eventSchema)), ...COMMON_FAILURES, ...NOT_FOUND },
@@ -48,7 +48,7 @@ export function eventRoutes(app: ApiApp, deps: ApiDeps): void {
       description:
         'Each message has the event’s id and, as data, the event. It ends after the terminal event. `Last-Event-ID` (or `after`) resumes.',
       tags: ['tasks'],
-      security: WITH_KEY,
+      security: keyWith('tasks:read'),
       middleware: [requires(deps, 'tasks:read')] as const,
       request: {
         params: taskParams,

@@ -7,7 +7,7 @@ import type { ApiApp } from '../env.ts';
 import { requires } from '../middleware/requires.ts';
 import { dataOf } from '../schemas/envelope.ts';
 import { type Fleet, fleetSchema } from '../schemas/fleet.ts';
-import { COMMON_FAILURES, json, WITH_KEY } from './responses.ts';
+import { COMMON_FAILURES, json, keyWith } from './responses.ts';
 
 /** Tasks shown at most. */
 const LIMIT = 1_000;
@@ -26,7 +26,7 @@ export function fleetRoutes(app: ApiApp, deps: ApiDeps): void {
       operationId: 'getFleet',
       summary: 'Show sessions, queue and capacity',
       tags: ['platform'],
-      security: WITH_KEY,
+      security: keyWith('tasks:read'),
       middleware: [requires(deps, 'tasks:read')] as const,
       responses: { 200: json('The fleet.', dataOf(fleetSchema)), ...COMMON_FAILURES },
     }),
@@ -88,7 +88,7 @@ export function fleetRoutes(app: ApiApp, deps: ApiDeps): void {
       operationId: 'listPending',
       summary: 'List what waits for a person to decide',
       tags: ['tasks'],
-      security: WITH_KEY,
+      security: keyWith('tasks:read'),
       middleware: [requires(deps, 'tasks:read')] as const,
       responses: {
         200: json(

@@ -3,7 +3,7 @@ import type { MiddlewareHandler } from 'hono';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiApp, ApiEnv } from '../env.ts';
 import { requires } from '../middleware/requires.ts';
-import { COMMON_FAILURES, WITH_KEY } from './responses.ts';
+import { COMMON_FAILURES, keyWith } from './responses.ts';
 
 const open: MiddlewareHandler<ApiEnv> = (_, next) => next();
 
@@ -17,7 +17,7 @@ export function metricsRoute(app: ApiApp, deps: ApiDeps): void {
       operationId: 'getMetrics',
       summary: 'Metrics in the text format of Prometheus',
       tags: ['platform'],
-      ...(isPublic ? {} : { security: WITH_KEY }),
+      ...(isPublic ? {} : { security: keyWith('admin') }),
       middleware: [isPublic ? open : requires(deps, 'admin')] as const,
       responses: {
         200: { description: 'The metrics.', content: { 'text/plain': { schema: z.string() } } },

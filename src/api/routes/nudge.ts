@@ -9,7 +9,7 @@ import { nudgeTask } from '../nudge.ts';
 import { createRateLimit } from '../rate-limit.ts';
 import { dataOf, idempotencyHeaders, taskParams } from '../schemas/envelope.ts';
 import { nudgedSchema, nudgeSchema } from '../schemas/nudges.ts';
-import { BODY_FAILURES, CONFLICT, json, NOT_FOUND, TOO_MANY, UNAVAILABLE, WITH_KEY } from './responses.ts';
+import { BODY_FAILURES, CONFLICT, json, keyWith, NOT_FOUND, TOO_MANY, UNAVAILABLE } from './responses.ts';
 
 /** A word to an agent at work. */
 export function nudgeRoutes(app: ApiApp, deps: ApiDeps): void {
@@ -28,7 +28,7 @@ export function nudgeRoutes(app: ApiApp, deps: ApiDeps): void {
       description:
         'Kept until the agent has been told, over restarts and attempts; `nudge_delivered` says when that was, `nudge_refused` that it can’t be.',
       tags: ['tasks'],
-      security: WITH_KEY,
+      security: keyWith('tasks:write'),
       middleware: [
         requires(deps, 'tasks:write'),
         rateHeaders(allowance, (c) => c.req.param('task_id') ?? ''),

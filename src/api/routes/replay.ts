@@ -7,7 +7,7 @@ import { replayOf } from '../replay.ts';
 import { dataOf, taskParams } from '../schemas/envelope.ts';
 import { replaySchema } from '../schemas/replay.ts';
 import { toDetail } from '../task-detail.ts';
-import { COMMON_FAILURES, json, NOT_FOUND, WITH_KEY } from './responses.ts';
+import { COMMON_FAILURES, json, keyWith, NOT_FOUND } from './responses.ts';
 
 /** A task and what happened, to keep or to show elsewhere. */
 export function replayRoutes(app: ApiApp, deps: ApiDeps): void {
@@ -19,7 +19,7 @@ export function replayRoutes(app: ApiApp, deps: ApiDeps): void {
       summary: 'A task and its history in one document',
       description: 'At most 5,000 events and 5 MiB; `events_truncation` says where it was cut.',
       tags: ['tasks'],
-      security: WITH_KEY,
+      security: keyWith('tasks:read'),
       middleware: [requires(deps, 'tasks:read')] as const,
       request: { params: taskParams },
       responses: { 200: json('The bundle.', dataOf(replaySchema)), ...COMMON_FAILURES, ...NOT_FOUND },

@@ -9,7 +9,7 @@ import { onboard } from '../onboard.ts';
 import { pageAnswer } from '../paging.ts';
 import { dataOf, pageOf, pageQuery } from '../schemas/envelope.ts';
 import { putRepoSchema, repoDetailSchema, repoParams, repoPoliciesSchema } from '../schemas/repos.ts';
-import { BODY_FAILURES, COMMON_FAILURES, json, NOT_FOUND, UNPROCESSABLE, WITH_KEY } from './responses.ts';
+import { BODY_FAILURES, COMMON_FAILURES, json, keyWith, NOT_FOUND, UNPROCESSABLE } from './responses.ts';
 
 const path = '/v1/repos/{repo}';
 const one = json('The repository’s settings.', dataOf(repoDetailSchema));
@@ -32,7 +32,7 @@ export function repoRoutes(app: ApiApp, deps: ApiDeps): void {
       operationId: 'listRepos',
       summary: 'List onboarded repositories',
       tags: ['repos'],
-      security: WITH_KEY,
+      security: keyWith('tasks:read'),
       middleware: [requires(deps, 'tasks:read')] as const,
       request: { query: pageQuery(20) },
       responses: { 200: json('Repositories.', pageOf(repoDetailSchema)), ...COMMON_FAILURES },
@@ -51,7 +51,7 @@ export function repoRoutes(app: ApiApp, deps: ApiDeps): void {
       operationId: 'getRepo',
       summary: 'Show a repository',
       tags: ['repos'],
-      security: WITH_KEY,
+      security: keyWith('tasks:read'),
       middleware: [requires(deps, 'tasks:read')] as const,
       request: { params: repoParams },
       responses: { 200: one, ...COMMON_FAILURES, ...NOT_FOUND },
@@ -66,7 +66,7 @@ export function repoRoutes(app: ApiApp, deps: ApiDeps): void {
       operationId: 'getRepoPolicies',
       summary: 'Show what decides over the actions of agents in a repository',
       tags: ['repos'],
-      security: WITH_KEY,
+      security: keyWith('tasks:read'),
       middleware: [requires(deps, 'tasks:read')] as const,
       request: { params: repoParams },
       responses: {
@@ -88,7 +88,7 @@ export function repoRoutes(app: ApiApp, deps: ApiDeps): void {
       operationId: 'putRepo',
       summary: 'Onboard a repository, or change its settings',
       tags: ['repos'],
-      security: WITH_KEY,
+      security: keyWith('admin'),
       middleware: [requires(deps, 'admin'), jsonBody()] as const,
       request: {
         params: repoParams,
@@ -109,7 +109,7 @@ export function repoRoutes(app: ApiApp, deps: ApiDeps): void {
       operationId: 'removeRepo',
       summary: 'Remove a repository; its tasks stay, new ones are refused',
       tags: ['repos'],
-      security: WITH_KEY,
+      security: keyWith('admin'),
       middleware: [requires(deps, 'admin')] as const,
       request: { params: repoParams },
       responses: { 200: one, ...COMMON_FAILURES, ...NOT_FOUND },

@@ -1,4 +1,5 @@
 import type { z } from '@hono/zod-openapi';
+import type { ApiKeyScope } from '../../task/scopes.ts';
 import { errorEnvelopeSchema } from '../schemas/envelope.ts';
 
 /** A JSON answer in the OpenAPI document. */
@@ -37,5 +38,8 @@ export const UNPROCESSABLE = { 422: failure(422) };
 export const TOO_MANY = { 429: failure(429) };
 export const UNAVAILABLE = { 503: failure(503) };
 
-/** How a caller shows who it is. */
-export const WITH_KEY: Record<string, string[]>[] = [{ apiKey: [] }, { bearer: [] }];
+/** How a caller shows who it is, and the scope that it must have. */
+export const keyWith = (scope: ApiKeyScope): Record<string, string[]>[] => [
+  { apiKey: [scope] },
+  { bearer: [scope] },
+];

@@ -16,11 +16,11 @@ import {
   BODY_FAILURES,
   CONFLICT,
   json,
+  keyWith,
   NOT_FOUND,
   TOO_MANY,
   UNAVAILABLE,
   UNPROCESSABLE,
-  WITH_KEY,
 } from './responses.ts';
 
 const answers = {
@@ -47,7 +47,7 @@ export function submitRoutes(app: ApiApp, deps: ApiDeps): void {
       operationId: 'createTask',
       summary: 'Submit a task',
       tags: ['tasks'],
-      security: WITH_KEY,
+      security: keyWith('tasks:write'),
       middleware: [requires(deps, 'tasks:write'), allowance, jsonBody()] as const,
       request: {
         headers: idempotencyHeaders,
@@ -70,7 +70,7 @@ export function submitRoutes(app: ApiApp, deps: ApiDeps): void {
       description:
         '`X-Webhook-Signature` is `sha256=` and the HMAC (SHA-256, hex) by the webhook’s secret of the raw body, or of `<X-Webhook-Timestamp>.<raw body>` when the timestamp is sent. A delivery that comes again, with the same signature, is answered with the task of the first time. Without a signature it takes a key with the scope `webhooks:invoke`.',
       tags: ['webhooks'],
-      security: [{ webhook: [] }, ...WITH_KEY],
+      security: [{ webhook: [] }, ...keyWith('webhooks:invoke')],
       middleware: [signedOr(deps), jsonBody(), checkSignature(deps), allowance] as const,
       request: {
         headers: idempotencyHeaders.extend(signatureHeaders.shape),
@@ -101,7 +101,7 @@ export function submitRoutes(app: ApiApp, deps: ApiDeps): void {
       operationId: 'retryTask',
       summary: 'Submit an ended task once more',
       tags: ['tasks'],
-      security: WITH_KEY,
+      security: keyWith('tasks:write'),
       middleware: [requires(deps, 'tasks:write'), allowance, jsonBody({ optional: true })] as const,
       request: { params: taskParams, headers: idempotencyHeaders },
       responses: {

@@ -14,7 +14,7 @@ import {
   taskSummarySchema,
 } from '../schemas/tasks.ts';
 import { toDetail, toSummary } from '../task-detail.ts';
-import { COMMON_FAILURES, CONFLICT, json, NOT_FOUND, UNAVAILABLE, WITH_KEY } from './responses.ts';
+import { COMMON_FAILURES, CONFLICT, json, keyWith, NOT_FOUND, UNAVAILABLE } from './responses.ts';
 
 /** List, show, cancel. */
 export function taskRoutes(app: ApiApp, deps: ApiDeps): void {
@@ -27,7 +27,7 @@ export function taskRoutes(app: ApiApp, deps: ApiDeps): void {
       operationId: 'listTasks',
       summary: 'List tasks, newest first',
       tags: ['tasks'],
-      security: WITH_KEY,
+      security: keyWith('tasks:read'),
       middleware: [requires(deps, 'tasks:read')] as const,
       request: { query: listTasksQuery },
       responses: {
@@ -55,7 +55,7 @@ export function taskRoutes(app: ApiApp, deps: ApiDeps): void {
       operationId: 'getTask',
       summary: 'Show a task',
       tags: ['tasks'],
-      security: WITH_KEY,
+      security: keyWith('tasks:read'),
       middleware: [requires(deps, 'tasks:read')] as const,
       request: { params: taskParams },
       responses: { 200: json('The task.', dataOf(taskDetailSchema)), ...COMMON_FAILURES, ...NOT_FOUND },
@@ -75,7 +75,7 @@ export function taskRoutes(app: ApiApp, deps: ApiDeps): void {
       description:
         'Waits up to five seconds for the proof that its session is gone; else it goes on by itself.',
       tags: ['tasks'],
-      security: WITH_KEY,
+      security: keyWith('tasks:cancel'),
       middleware: [requires(deps, 'tasks:cancel')] as const,
       request: { params: taskParams },
       responses: {

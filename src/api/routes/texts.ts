@@ -8,7 +8,7 @@ import type { ApiDeps } from '../deps.ts';
 import type { ApiApp } from '../env.ts';
 import { requires } from '../middleware/requires.ts';
 import { taskParams } from '../schemas/envelope.ts';
-import { COMMON_FAILURES, NOT_FOUND, WITH_KEY } from './responses.ts';
+import { COMMON_FAILURES, keyWith, NOT_FOUND } from './responses.ts';
 
 /** What a task left as plain text: its log and its diff, of the latest attempt that left any. */
 export function textRoutes(app: ApiApp, deps: ApiDeps): void {
@@ -37,7 +37,7 @@ export function textRoutes(app: ApiApp, deps: ApiDeps): void {
         operationId: id,
         summary: `Read ${what}`,
         tags: ['tasks'],
-        security: WITH_KEY,
+        security: keyWith('tasks:read'),
         middleware: [requires(deps, 'tasks:read')] as const,
         request: { params: taskParams },
         responses: {

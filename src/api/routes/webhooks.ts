@@ -14,13 +14,13 @@ import {
   webhookParams,
 } from '../schemas/webhooks.ts';
 import { createWebhook, revokeWebhook } from '../webhooks.ts';
-import { BODY_FAILURES, COMMON_FAILURES, CONFLICT, json, NOT_FOUND, WITH_KEY } from './responses.ts';
+import { BODY_FAILURES, COMMON_FAILURES, CONFLICT, json, keyWith, NOT_FOUND } from './responses.ts';
 
 /** Signed ways in: made, listed and revoked by their owners; admins see all. */
 export function webhookRoutes(app: ApiApp, deps: ApiDeps): void {
   const { stores, secrets, now, newId } = deps;
   const parts = { webhooks: stores.webhooks, secrets, now, newId };
-  const common = { tags: ['webhooks'], security: WITH_KEY };
+  const common = { tags: ['webhooks'], security: keyWith('webhooks:manage') };
 
   app.openapi(
     createRoute({

@@ -8,13 +8,15 @@ import { line, pageQuery, strict, text, ulidSchema } from './envelope.ts';
 const positiveInt = z.number().int().min(1).max(2_147_483_647);
 
 export const createTaskSchema = strict({
-  /** `owner/name`, or a git URL or an absolute path where the platform serves those. */
-  repo: line(1_000),
-  task_description: text(LIMITS.taskDescription).nullish(),
-  issue_number: positiveInt.nullish(),
-  pr_number: positiveInt.nullish(),
-  /** A workflow's id, with a version constraint if wanted, or an alias. */
-  workflow_ref: line(200).nullish(),
+  repo: line(1_000).describe(
+    '`owner/name`, or a git URL or an absolute path where the platform serves those.',
+  ),
+  task_description: text(LIMITS.taskDescription).nullish().describe('What to do.'),
+  issue_number: positiveInt.nullish().describe('The issue that says what to do.'),
+  pr_number: positiveInt.nullish().describe('The pull request to go on with, or to review.'),
+  workflow_ref: line(200)
+    .nullish()
+    .describe('Such as `coding/new-task-v1`, with a version constraint if wanted, or an alias.'),
   max_turns: z.number().int().min(LIMITS.maxTurns.min).max(LIMITS.maxTurns.max).nullish(),
   max_budget_usd: z.number().min(LIMITS.maxBudgetUsd.min).max(LIMITS.maxBudgetUsd.max).nullish(),
   agent: line(100).nullish(),

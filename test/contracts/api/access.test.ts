@@ -116,20 +116,21 @@ describe('scopes', () => {
     expect(status).toBe(401);
   });
 
-  it('cover every endpoint that takes a key', () => {
-    const documented = platform.app.openAPIRegistry.definitions.flatMap((definition) =>
-      definition.type === 'route' && definition.route.security?.some((way) => 'apiKey' in way)
-        ? [`${definition.route.method.toUpperCase()} ${definition.route.path}`]
-        : [],
-    );
+  it('are documented for every endpoint that takes a key', () => {
+    const documented = platform.app.openAPIRegistry.definitions.flatMap((definition) => {
+      if (definition.type !== 'route') return [];
+      const { method, path, security = [] } = definition.route;
+      const scopes = security.flatMap((way) => way.apiKey ?? []);
+      return scopes.length === 0 ? [] : [`${method.toUpperCase()} ${path} ${scopes}`];
+    });
     const covered = needed.map(
-      ([method, path]) =>
+      ([method, path, scope]) =>
         `${method} ${path
           .replace(`tasks/${UNKNOWN_ID}`, 'tasks/{task_id}')
           .replace(`api-keys/${UNKNOWN_ID}`, 'api-keys/{key_id}')
           .replace(`deliveries/${UNKNOWN_ID}.slack`, 'deliveries/{delivery_id}')
           .replace(`webhooks/${UNKNOWN_ID}`, 'webhooks/{webhook_id}')
-          .replace('octo%2Fhello', '{repo}')}`,
+          .replace('octo%2Fhello', '{repo}')} ${scope}`,
     );
     expect(covered.sort()).toEqual(documented.sort());
   });

@@ -1,7 +1,7 @@
 import { git } from '../../fixtures/git-repo.ts';
 import { changedFiles, headOf, isEmpty } from './git.ts';
 import { notFound, Refusal, type Route, route } from './http.ts';
-import { repoShape } from './shapes.ts';
+import { type Document, repoShape } from './shapes.ts';
 
 const READ = [{ contents: 'read' }] as const;
 
@@ -15,7 +15,13 @@ export const repoRoutes: readonly Route[] = [
     const branch = params.branch ?? '';
     const sha = headOf(repo, branch);
     if (sha === null) throw notFound();
-    return { status: 200, body: { ref: `refs/heads/${branch}`, object: { type: 'commit', sha } } };
+    return {
+      status: 200,
+      body: {
+        ref: `refs/heads/${branch}`,
+        object: { type: 'commit', sha },
+      } satisfies Document<'GET /repos/{owner}/{repo}/git/ref/{ref}'>,
+    };
   }),
   route('GET', '/repos/{owner}/{repo}/branches/{+branch}', READ, ({ repo, params }) => {
     const branch = params.branch ?? '';
@@ -23,7 +29,11 @@ export const repoRoutes: readonly Route[] = [
     if (sha === null) throw new Refusal(404, 'Branch not found');
     return {
       status: 200,
-      body: { name: branch, commit: { sha }, protected: repo.protectedBranches.has(branch) },
+      body: {
+        name: branch,
+        commit: { sha },
+        protected: repo.protectedBranches.has(branch),
+      } satisfies Document<'GET /repos/{owner}/{repo}/branches/{branch}'>,
     };
   }),
   route(
@@ -43,7 +53,14 @@ export const repoRoutes: readonly Route[] = [
   route('GET', '/repos/{owner}/{repo}/rulesets/{id}', [{ metadata: 'read' }], ({ repo, params }) => {
     const rule = repo.rules.find(({ id }) => String(id) === params.id);
     if (!rule) throw notFound();
-    return { status: 200, body: { id: rule.id, name: 'rules', current_user_can_bypass: rule.bypass } };
+    return {
+      status: 200,
+      body: {
+        id: rule.id,
+        name: 'rules',
+        current_user_can_bypass: rule.bypass,
+      } satisfies Document<'GET /repos/{owner}/{repo}/rulesets/{ruleset_id}'>,
+    };
   }),
   route('GET', '/repos/{owner}/{repo}/compare/{+range}', READ, ({ repo, params }) => {
     const [base = '', head = ''] = (params.range ?? '').split('...');

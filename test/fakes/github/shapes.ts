@@ -1,3 +1,4 @@
+import type { Endpoints } from '@octokit/types';
 import { loginOf, roleOf } from './access.ts';
 import { changedFiles, syncPulls } from './git.ts';
 import type { Call } from './http.ts';
@@ -12,15 +13,44 @@ import {
   type World,
 } from './world.ts';
 
-/** The documents that GitHub answers with, as far as anyone here reads them. */
+/** The documents that GitHub answers with, as far as anyone here reads them; their types are those of GitHub's own description. */
 
-export const userShape = (login: string): Record<string, unknown> => ({
+type Some<T> = T extends readonly (infer Item)[]
+  ? readonly Some<Item>[]
+  : T extends object
+    ? { [Key in keyof T]?: Some<T[Key]> | undefined }
+    : T;
+export type Document<Route extends keyof Endpoints> = Some<Endpoints[Route]['response']['data']>;
+type RepoDocument = Pick<
+  Document<'GET /repos/{owner}/{repo}'>,
+  | 'id'
+  | 'name'
+  | 'full_name'
+  | 'private'
+  | 'owner'
+  | 'html_url'
+  | 'url'
+  | 'clone_url'
+  | 'default_branch'
+  | 'archived'
+  | 'disabled'
+  | 'fork'
+  | 'permissions'
+>;
+/** The description leaves out that people and forks may be gone. */
+type PullDocument = Omit<Document<'GET /repos/{owner}/{repo}/pulls/{pull_number}'>, 'head' | 'user'> & {
+  user: UserDocument | null;
+  head: { ref: string; sha: string; label: string; repo: RepoDocument | null };
+};
+type UserDocument = { login: string; id: number; type: string };
+
+export const userShape = (login: string): UserDocument => ({
   login,
   id: [...login].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7) % 1_000_000,
   type: login.endsWith('[bot]') ? 'Bot' : 'User',
 });
 
-export function repoShape({ webUrl, apiUrl, principal }: Call, repo: Repo): Record<string, unknown> {
+export function repoShape({ webUrl, apiUrl, principal }: Call, repo: Repo): RepoDocument {
   // The person's role, whatever the token may do.
   const push = roleOf(repo, loginOf(principal)) === 'write';
   return {
@@ -48,7 +78,7 @@ export const commentShape = (
   { webUrl, apiUrl, principal }: Call,
   { repo, number }: Issue,
   { id, author, body, createdAt }: Comment,
-): Record<string, unknown> => ({
+): Document<'GET /repos/{owner}/{repo}/issues/comments/{comment_id}'> => ({
   id,
   body,
   user: author === 'ghost' ? null : userShape(author),
@@ -62,33 +92,40 @@ export const commentShape = (
       : null,
 });
 
-export function issueShape({ webUrl, apiUrl }: Call, issue: Issue): Record<string, unknown> {
-  const { repo, number, pull } = issue;
-  const kind = pull ? 'pull' : 'issues';
+const commonShape = ({ webUrl }: Call, issue: Issue) => ({
+  number: issue.number,
+  title: issue.title,
+  body: issue.body === '' ? null : issue.body,
+  user: issue.author === 'ghost' ? null : userShape(issue.author),
+  state: issue.state,
+  labels: issue.labels.map((name) => ({ name })),
+  comments: issue.comments.length,
+  created_at: issue.createdAt,
+  html_url: `${webUrl}/${fullName(issue.repo)}/${issue.pull ? 'pull' : 'issues'}/${issue.number}`,
+});
+
+export function issueShape(
+  call: Call,
+  issue: Issue,
+): Document<'GET /repos/{owner}/{repo}/issues/{issue_number}'> {
+  const url = `${call.apiUrl}/repos/${fullName(issue.repo)}`;
   return {
-    number,
-    title: issue.title,
-    body: issue.body === '' ? null : issue.body,
-    user: issue.author === 'ghost' ? null : userShape(issue.author),
-    state: issue.state,
-    labels: issue.labels.map((name) => ({ name })),
-    comments: issue.comments.length,
-    created_at: issue.createdAt,
-    url: `${apiUrl}/repos/${fullName(repo)}/issues/${number}`,
-    repository_url: `${apiUrl}/repos/${fullName(repo)}`,
-    html_url: `${webUrl}/${fullName(repo)}/${kind}/${number}`,
-    ...(pull ? { pull_request: { url: `${apiUrl}/repos/${fullName(repo)}/pulls/${number}` } } : {}),
+    ...commonShape(call, issue),
+    url: `${url}/issues/${issue.number}`,
+    repository_url: url,
+    ...(issue.pull ? { pull_request: { url: `${url}/pulls/${issue.number}` } } : {}),
   };
 }
 
-export function pullShape(call: Call, issue: Issue, whole = true): Record<string, unknown> {
+export function pullShape(call: Call, issue: Issue, whole = true): PullDocument {
   const { repo, pull } = issue;
   if (!pull) throw new Error(`issue ${issue.number} is no pull request`);
   if (call.world.staleAnswers > 0) call.world.staleAnswers -= 1;
   else syncPulls(repo);
   const files = whole && pull.headRepo !== null ? changedFiles(repo, pull.base, pull.headSha) : [];
   return {
-    ...issueShape(call, issue),
+    ...commonShape(call, issue),
+    url: `${call.apiUrl}/repos/${fullName(repo)}/pulls/${issue.number}`,
     draft: pull.draft,
     merged: pull.merged,
     merged_at: pull.merged ? issue.createdAt : null,
@@ -116,7 +153,7 @@ export const reviewShape = (
   { webUrl }: Call,
   { repo, number }: Issue,
   { id, author, body, state, commitId, createdAt }: Review,
-): Record<string, unknown> => ({
+): Document<'GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}'> => ({
   id,
   user: author === 'ghost' ? null : userShape(author),
   body,
@@ -129,7 +166,7 @@ export const reviewShape = (
 export const appShape = (
   { webUrl }: Call,
   { id, slug, owner, permissions }: App,
-): Record<string, unknown> => ({
+): Document<'GET /apps/{app_slug}'> => ({
   id,
   slug,
   name: slug,
@@ -142,7 +179,7 @@ export const installationShape = (
   { webUrl }: Call,
   { id, app, owner, repos, permissions, suspended }: Installation,
   world: World,
-): Record<string, unknown> => ({
+): Document<'GET /repos/{owner}/{repo}/installation'> => ({
   id,
   app_id: app.id,
   app_slug: app.slug,

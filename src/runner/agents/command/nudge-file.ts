@@ -10,7 +10,8 @@ const FLAGS =
  * throws when it's anything but a plain file of its own.
  */
 export async function appendNudge(file: string, { nudge_id, message }: Nudge): Promise<void> {
-  const handle = await open(file, FLAGS, 0o600);
+  // The folder around it keeps others out; the agent may be another user than the runner.
+  const handle = await open(file, FLAGS, 0o644);
   try {
     const stats = await handle.stat();
     if (!stats.isFile() || stats.nlink > 1)
