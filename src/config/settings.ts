@@ -33,6 +33,12 @@ export const settingsSchema = z.strictObject({
     .describe(
       'Mail server, such as `smtps://mail.example.com:465`; user and password are the secrets SMTP_USER and SMTP_PASSWORD.',
     ),
+  ses_region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be an AWS region, like eu-west-1')
+    .nullable()
+    .default(null)
+    .describe('AWS region whose SES sends the mail, in place of a mail server.'),
   email_from: z.email().nullable().default(null).describe('Sender of mail.'),
   email_to: z
     .array(z.email())

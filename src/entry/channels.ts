@@ -1,6 +1,7 @@
 import type { ApiOptions } from '../api/deps.ts';
 import type { Actor, Channel, TaskActions } from '../channels/channel.ts';
 import { createEmailChannel } from '../channels/email/email.ts';
+import { createSesTransport } from '../channels/email/ses.ts';
 import { createSmtpTransport } from '../channels/email/smtp.ts';
 import { createGitHubChannel } from '../channels/github/github.ts';
 import { createGitHubInbox } from '../channels/github/inbox.ts';
@@ -56,7 +57,10 @@ export function createChannels({
   });
   const email = createEmailChannel({
     ...{ messages, log, now },
-    transport: createSmtpTransport({ url: settings.smtp_url, secrets }),
+    transport:
+      settings.ses_region === null
+        ? createSmtpTransport({ url: settings.smtp_url, secrets })
+        : createSesTransport({ region: settings.ses_region }),
     from: settings.email_from,
     to: settings.email_to,
   });
