@@ -1,4 +1,3 @@
-import { Webhooks } from '@octokit/webhooks';
 import { ZodError } from 'zod';
 import type { Collaboration } from '../../forge/collaboration.ts';
 import { BgAgentError, codeOf, ERRORS, messageOf } from '../../task/errors.ts';
@@ -62,6 +61,8 @@ export function createGitHubInbox(options: GitHubInboxOptions): ChannelInbox {
 async function isSigned(secret: string, request: InboundRequest): Promise<boolean> {
   const signature = request.header('x-hub-signature-256');
   if (!signature || request.body === '') return false;
+  // Loaded with the first webhook, not with the platform.
+  const { Webhooks } = await import('@octokit/webhooks');
   return new Webhooks({ secret }).verify(request.body, signature);
 }
 
@@ -103,7 +104,7 @@ async function link(
     { repo, number, sender },
     actor
       ? 'Your account is linked: what you ask here is done with your rights.'
-      : 'This code is not valid, or not any more. `bgagent link github` makes a new one.',
+      : 'This code is not valid, or not any more. `bgagent github link` makes a new one.',
   );
   return actor ? `linked to ${actor.userId}` : 'the code is not valid';
 }
@@ -143,7 +144,7 @@ const tellHowToLink = (options: GitHubInboxOptions, { repo, issueNumber, prNumbe
     [
       'Your account here is not linked to a user of bgagent yet. Once:',
       '',
-      `1. \`bgagent link github\` on your machine makes a code that is good for ten minutes.`,
+      `1. \`bgagent github link\` on your machine makes a code that is good for ten minutes.`,
       `2. Comment \`@${options.mention} link <code>\` here.`,
     ].join('\n'),
   );
