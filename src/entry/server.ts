@@ -218,7 +218,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       actions: {
         wake: (taskId) => waker.wake(taskId),
         refresh: (session) => deps.computeFor(session.type).describe(session, { fresh: true }),
-        lookAtFleet: async () => ec2?.sweep(),
+        lookAtFleet: async ({ what, instanceId }) =>
+          what === 'interruption' ? ec2?.takeBack(instanceId) : ec2?.sweep(),
       },
       log,
     });

@@ -300,6 +300,30 @@ describe('a machine that is lost', () => {
     await soon(async () => expect((await world.compute.describe(session)).kind).toBe('interrupted'));
   });
 
+  it('is left in time when an event says that AWS takes it back (E13)', async () => {
+    const world = await createWorld();
+    const session = sessionIn(await world.compute.start(spec()));
+    const [first] = world.simulator.instances.keys();
+    await Promise.all([world.compute.takeBack(first ?? ''), world.compute.takeBack(first ?? '')]);
+    expect(await world.compute.describe(session)).toMatchObject({ kind: 'interrupted' });
+    expect(world.ended).toEqual([session.id]);
+    // Machines may be used again, but not this one.
+    await soon(() => expect(world.simulator.ended).toEqual([first]));
+    await world.idle(1);
+    const [idle] = await world.instances.idle('octo', POOL);
+    await world.compute.takeBack(idle ?? '');
+    expect(await world.instances.idle('octo', POOL)).toEqual([]);
+  });
+
+  it('is looked at once for all the events that come at once', async () => {
+    const world = await createWorld();
+    await world.compute.start(spec());
+    const before = world.simulator.calls.get('DescribeAutoScalingGroups') ?? 0;
+    await Promise.all(Array.from({ length: 20 }, () => world.compute.sweep()));
+    const after = world.simulator.calls.get('DescribeAutoScalingGroups') ?? 0;
+    expect(after - before).toBeLessThan(10);
+  });
+
   it('is ended when it can’t be told to stop its session', async () => {
     const world = await createWorld();
     const session = sessionIn(await world.compute.start(spec()));

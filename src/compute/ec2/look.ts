@@ -11,6 +11,8 @@ const UNKNOWN_MS = 60_000;
 export interface Look {
   /** Asks for one session, and keeps what it learns. Throws COMPUTE_UNAVAILABLE when it can't be told. */
   at(session: FleetSession): Promise<void>;
+  /** Looks at the commands of all sessions, now. */
+  now(): Promise<void>;
   /** Looks again and again until `close`. */
   start(): Promise<void>;
   close(): void;
@@ -57,9 +59,11 @@ export function createLook(parts: FleetParts, fleet: Fleet): Look {
       if (session.commandId !== null && !executing.has(session.commandId)) await at(session);
   }
 
+  const liveSessions = async (): Promise<FleetSession[]> =>
+    (await instances.sessions(parts.fleet)).filter(({ end, released }) => end === null && !released);
+
   async function tick(): Promise<void> {
-    const sessions = await instances.sessions(parts.fleet);
-    const live = sessions.filter(({ end, released }) => end === null && !released);
+    const live = await liveSessions();
     if (live.length === 0) return;
     turn += 1;
     if (turn % 2 === 1) await lookAtCommands(live);
@@ -74,6 +78,10 @@ export function createLook(parts: FleetParts, fleet: Fleet): Look {
 
   return {
     at,
+    async now() {
+      const live = await liveSessions();
+      if (live.length > 0) await lookAtCommands(live);
+    },
     async start() {
       while (!closed) {
         await parts.delay(limits.watchMs);
