@@ -180,6 +180,11 @@ export const settingsSchema = z.strictObject({
     .describe(
       'Name of the secret that holds the token for repositories on GitHub that have none of their own.',
     ),
+  github_mention: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,38}$/, 'must be a name as GitHub has them, without @')
+    .default('bgagent')
+    .describe('Name that people write after `@` in issues and pull requests to ask for a task.'),
   github_workflow_files: z
     .boolean()
     .default(false)
