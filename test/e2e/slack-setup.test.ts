@@ -96,8 +96,14 @@ it('a workspace is connected by the printed steps, and what failed is tried agai
   const post = (kind: string, request: ReturnType<typeof aCommand>) =>
     fetch(`${platform?.apiUrl}/v1/slack/${kind}`, { method: 'POST', ...request });
   await post('commands', aCommand(SECRETS.signing_secret, `link ${code}`, slack.responseUrl));
+  const repo = bareRepo(folder);
+  const told = JSON.stringify({ slack: { events: ['task_created'] } });
+  expect((await bgagent(['repo', 'add', repo, '--notifications', told])).exit).toBe(0);
+  expect((await bgagent(['repo', 'set', repo, '--notifications', 'none'])).err).toContain(
+    'must be a JSON object',
+  );
   slack.fault('chat.postMessage', { kind: 'error', code: 'internal_error' });
-  const ask = { text: `${bareRepo(folder)} x`, ts: slack.say('C1', 'please'), eventId: 'Ev1' };
+  const ask = { text: `${repo} x`, ts: slack.say('C1', 'please'), eventId: 'Ev1' };
   await post('events', aMention(SECRETS.signing_secret, ask));
 
   const dead = async () =>
