@@ -262,6 +262,29 @@ describe('a command that comes late, twice or not at all', () => {
     await soon(() => expect(world.platform.asked.get(wanted.taskId)).toHaveLength(1));
   });
 
+  it('is no proof of an end when its script was killed: the container lives on (E5)', async () => {
+    const world = await createWorld();
+    const session = sessionIn(await world.compute.start(spec()));
+    await soon(() => expect(world.platform.asked.size).toBe(1));
+    world.simulator.commands.killScript(starts(world)[0]?.id ?? '');
+    await soon(() =>
+      expect(world.log.lines).toContainEqual(expect.objectContaining({ event: 'compute.ec2.command_lost' })),
+    );
+    expect(await world.compute.describe(session, { fresh: true })).toEqual({ kind: 'running' });
+    await world.compute.stop(session, { graceMs: 0 });
+    await world.idle(1);
+  });
+
+  it('gives its machine back when its claim has expired, once that is proven free (K2)', async () => {
+    const world = await createWorld();
+    world.simulator.modes.deliver = ({ document }) =>
+      document === 'start' ? new Promise(() => undefined) : Promise.resolve();
+    const session = sessionIn(await world.compute.start(spec({ deadlineAtMs: Date.now() - 3_600_000 })));
+    await world.idle(1);
+    expect(world.ended).toEqual([session.id]);
+    expect(world.simulator.commands.all().map(({ document }) => document)).toContain('stop');
+  });
+
   it('leaves the claim to the stop, which takes the machine back', async () => {
     const world = await createWorld();
     world.simulator.modes.deliver = ({ document }) =>
