@@ -27,10 +27,10 @@ interface Occupancy {
   used: number;
 }
 
-type Admission = Pick<TaskStore, 'admit' | 'admissible' | 'slots' | 'releaseStaleSlot' | 'queuePosition'> & {
-  /** How many of the tasks before this one are its user's own. */
-  ownQueuePosition(taskId: string): Promise<number | null>;
-};
+type Admission = Pick<
+  TaskStore,
+  'admit' | 'admissible' | 'slots' | 'releaseStaleSlot' | 'queuePosition' | 'ownQueuePosition'
+>;
 
 export function createAdmission(parts: StoreParts): Admission {
   const { dynamo, now } = parts;
