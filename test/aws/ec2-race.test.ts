@@ -64,7 +64,7 @@ const LIMIT_MS = 900_000;
 describe('64 orchestrators never put two sessions on one of 16 machines', () => {
   it.each([
     ...Array.from({ length: ROUNDS }, (_, at) => ({
-      what: `serve one session after the other, round ${at + 1}`,
+      what: `are used again, round ${at + 1}`,
       tasks: Math.ceil(TASKS / ROUNDS),
       reuse: true,
     })),
