@@ -34,7 +34,7 @@ export function createRaceCloud({
   const commands = new Map<string, Command>();
   const machines = new Map<
     string,
-    { machine: RaceMachine; state: Lagging<string>; lifecycle: Lagging<string>; endedAtMs: number }
+    { machine: RaceMachine; state: Lagging<string>; lifecycle: Lagging<string> }
   >();
   let desired = size;
   let launched = 0;
@@ -49,18 +49,10 @@ export function createRaceCloud({
         machine: createRaceMachine({ id: `i-${launched}`, clock, tasks, payloads, random, violations }),
         state: new Lagging(clock.now, 'running'),
         lifecycle: new Lagging(clock.now, 'Pending:Wait'),
-        endedAtMs: Number.POSITIVE_INFINITY,
       });
     }
   }
   settle();
-
-  /** AWS forgets, too: machines after an hour, commands later. */
-  function forget(): void {
-    const at = clock.now();
-    for (const [id, { endedAtMs }] of machines) if (endedAtMs < at - 3_600_000) machines.delete(id);
-    for (const [id, { sentAtMs }] of commands) if (sentAtMs < at - 7_200_000) commands.delete(id);
-  }
 
   function end(instanceId: string): void {
     const found = machines.get(instanceId);
@@ -68,8 +60,6 @@ export function createRaceCloud({
     found.machine.kill();
     found.state.set('terminated');
     found.lifecycle.set('Terminated');
-    found.endedAtMs = clock.now();
-    forget();
     settle();
   }
 
