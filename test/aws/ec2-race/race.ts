@@ -7,6 +7,9 @@ import { createRaceCloud } from './cloud.ts';
 import { serve } from './remote.ts';
 import { createRaceTasks, type Job } from './tasks.ts';
 
+/** So long without a finished task is a standstill, even on a busy machine: it ends the race and tells where everything was. */
+const STALL_MS = 120_000;
+
 const PROGRAM = fileURLToPath(new URL('./program.ts', import.meta.url));
 
 export interface RaceOptions {
@@ -83,7 +86,10 @@ export async function runRace(options: RaceOptions): Promise<RaceResult> {
   function note(child: ChildProcess, method: string, value: unknown): void {
     if (method === 'take' && typeof value === 'object' && value !== null) {
       const job = value as Job;
-      held.get(child)?.set(`${job.taskId}-${job.attempt}`, job);
+      const jobs = held.get(child);
+      if (jobs) jobs.set(`${job.taskId}-${job.attempt}`, job);
+      // What a killed process had asked for may be read after its exit is known.
+      else tasks.orphaned(job, { sameAttempt: true });
     }
   }
 
@@ -108,16 +114,30 @@ export async function runRace(options: RaceOptions): Promise<RaceResult> {
       children.delete(child);
       for (const job of held.get(child)?.values() ?? [])
         tasks.orphaned(job, { sameAttempt: Math.random() < 0.5 });
+      held.delete(child);
       if (code !== 0 && !ending) spawnChild();
     });
   }
 
+  const standstill = async () => ({
+    done: tasks.done(),
+    open: tasks.open().slice(0, 5),
+    machines: await store.instances.list('octo'),
+    sessions: (await store.instances.sessions('octo')).slice(0, 20),
+    wishes: (await store.instances.wishes('octo')).length,
+    account: world.counts(),
+  });
+
   for (let at = 0; at < options.processes; at += 1) spawnChild();
+  let progress = { done: 0, atMs: began };
   let [nextKill, nextDeath] = [options.killProcessEvery, options.killMachineEvery];
   try {
     while (children.size > 0) {
       await new Promise((resolve) => setTimeout(resolve, 20));
       const done = tasks.done();
+      if (done !== progress.done) progress = { done, atMs: Date.now() };
+      if (Date.now() - progress.atMs > STALL_MS)
+        throw new Error(`nothing goes on: ${JSON.stringify(await standstill())}`);
       if (done >= nextKill && done < options.tasks * 0.9) {
         nextKill += options.killProcessEvery;
         counts.processesKilled += 1;

@@ -98,5 +98,10 @@ export function createRaceTasks({
       if (isCurrent(taskId, attempt)) next(taskId, options);
     },
     done: () => done,
+    /** What isn't done, for a race that stands still. */
+    open: () =>
+      [...tasks].flatMap(([taskId, { runningOn, ...task }]) =>
+        task.done ? [] : [{ taskId, ...task, runningOn: [...runningOn] }],
+      ),
   };
 }
