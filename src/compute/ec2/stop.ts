@@ -110,7 +110,7 @@ async function untilGone(parts: FleetParts, instanceId: string): Promise<void> {
 }
 
 /** Whether nothing runs on it any more. */
-async function isGone({ cloud }: Pick<FleetParts, 'cloud'>, instanceId: string): Promise<boolean> {
+export async function isGone({ cloud }: Pick<FleetParts, 'cloud'>, instanceId: string): Promise<boolean> {
   const machine = await cloud.machine(instanceId);
   return machine === undefined || machine.state === 'terminated' || machine.state === 'stopped';
 }
