@@ -9,17 +9,22 @@ import { invalid } from './env.ts';
 import { createTaskSchema } from './schemas/tasks.ts';
 import { createSubmitter } from './submit.ts';
 
+/** What is done on a pull request that somebody asks for work on. */
+const PULL_REQUEST_WORKFLOW = 'coding/pr-iteration-v1';
+
 /** What people do through channels, by the same checks and code as requests of the API. */
 export function createTaskActions(deps: ApiDeps): TaskActions {
   const submitter = createSubmitter(deps);
 
   return {
-    async submit(actor, { repo, description, issueNumber, source, metadata }, key) {
+    async submit(actor, { repo, description, issueNumber, prNumber = null, source, metadata }, key) {
       const principal = allowed(actor, 'tasks:write');
       const request = createTaskSchema.safeParse({
         repo,
         task_description: description,
         issue_number: issueNumber,
+        pr_number: prNumber,
+        workflow_ref: prNumber === null ? null : PULL_REQUEST_WORKFLOW,
       });
       if (!request.success) throw invalid(request.error, 'json');
       return submitter.submit(principal, request.data, key, {

@@ -60,7 +60,7 @@ export interface ApiDeps {
   /** Who a caller is. Default: API keys of the stores, and tokens of `oidc_issuer`. */
   authenticate: Authenticate;
   /** Where the services of channels post what people do there. Default: none. */
-  inboxes: { slack?: ChannelInbox };
+  inboxes: { slack?: ChannelInbox; github?: ChannelInbox };
   /** What /metrics shows. Default: what is in the stores and what this API answers. */
   metrics: Metrics;
   /** Ends open event streams when it aborts, so that the server can close; readers resume elsewhere. */

@@ -88,6 +88,8 @@ export interface InboundTask {
   repo: string;
   description: string | null;
   issueNumber: number | null;
+  /** A pull request to work on. Default none. */
+  prNumber?: number | null;
   source: Task['channel_source'];
   /** Where answers go, in the channel's own words. */
   metadata: Readonly<Record<string, string>>;

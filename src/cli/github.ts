@@ -2,6 +2,7 @@ import { loadSettings } from '../config/load.ts';
 import type { GitHubSetup } from '../entry/github-setup.ts';
 import type { Cli } from './cli.ts';
 import type { Configure } from './commands.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
 import { setUpApp } from './github-setup-app.ts';
 import { setUpToken } from './github-setup-token.ts';
 import { platformLog } from './platform-log.ts';
@@ -35,7 +36,23 @@ export const configure: Configure = (command, act) => {
         return options.app ? setUpApp(cli, setup, options) : setUpToken(cli, setup, options);
       }),
     );
+  command
+    .command('link')
+    .description('link your GitHub account: prints what to write in an issue')
+    .action(act((cli) => link(cli)));
 };
+
+async function link(cli: Cli): Promise<ExitCode> {
+  const { github_mention } = await loadSettings({ environment: cli.environment, dataDir: cli.dataDir });
+  const created = await (await cli.client()).createLinkCode('github');
+  cli.printJson(created);
+  cli.print(`@${github_mention} link ${created.code}`);
+  if (!cli.json)
+    cli.note(
+      'Write that in an issue or pull request within ten minutes: whoever does acts with the rights of your key.',
+    );
+  return EXIT.ok;
+}
 
 /** Loads the platform's parts; nothing of GitHub's client before it is needed. */
 export async function openSetup(cli: Cli): Promise<GitHubSetup> {

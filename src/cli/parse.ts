@@ -14,6 +14,17 @@ export function number(text: string): number {
   return value;
 }
 
+/** A JSON object. */
+export function json(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  } catch {
+    // Told below, like everything that is no object.
+  }
+  throw new InvalidArgumentError('It must be a JSON object.');
+}
+
 /** For options that may be given several times or hold a list: `a,b` and `--x a --x b` are the same. */
 export const list = (text: string, before: readonly string[] = []): string[] => [
   ...before,

@@ -8,7 +8,7 @@ import { pairs, table } from './output/table.ts';
 import { relative } from './output/time.ts';
 import { cleanLine } from './output/untrusted.ts';
 import { collect } from './pages.ts';
-import { list, number, repository, wholeNumber } from './parse.ts';
+import { json, list, number, repository, wholeNumber } from './parse.ts';
 
 /** Options of `add` and `set` by the setting they give. */
 interface Options {
@@ -27,6 +27,7 @@ interface Options {
   egress?: string[];
   prLabels?: string[];
   prReviewers?: string[];
+  notifications?: Record<string, unknown>;
   tokenSecret?: string;
   deadline?: number;
   unset?: string[];
@@ -94,6 +95,11 @@ function withSettings(command: Command, act: Act): Command {
     .option('--egress <hosts>', 'hosts its agents may reach besides the defaults', list)
     .option('--pr-labels <labels>', 'labels of the pull requests that are opened', list)
     .option('--pr-reviewers <names>', 'who is asked to review them: users, or teams as org/team', list)
+    .option(
+      '--notifications <json>',
+      'who hears of its tasks, by channel: {"slack": {"channel": "T…/C…"}}',
+      json,
+    )
     .option('--token-secret <name>', 'name of the secret to clone and push with')
     .option('--deadline <seconds>', 'longest run of a task', wholeNumber)
     .option('--compute <type>', 'the backend its tasks run on')
@@ -132,6 +138,7 @@ function settingsOf(options: Options): PutRepoRequest {
     egress_allowlist: options.egress,
     pr_labels: options.prLabels,
     pr_reviewers: options.prReviewers,
+    notifications: options.notifications,
     token_secret: options.tokenSecret,
     deadline_s: options.deadline,
   };

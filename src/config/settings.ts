@@ -33,6 +33,12 @@ export const settingsSchema = z.strictObject({
     .describe(
       'Mail server, such as `smtps://mail.example.com:465`; user and password are the secrets SMTP_USER and SMTP_PASSWORD.',
     ),
+  ses_region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be an AWS region, like eu-west-1')
+    .nullable()
+    .default(null)
+    .describe('AWS region whose SES sends the mail, in place of a mail server.'),
   email_from: z.email().nullable().default(null).describe('Sender of mail.'),
   email_to: z
     .array(z.email())
@@ -174,6 +180,11 @@ export const settingsSchema = z.strictObject({
     .describe(
       'Name of the secret that holds the token for repositories on GitHub that have none of their own.',
     ),
+  github_mention: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,38}$/, 'must be a name as GitHub has them, without @')
+    .default('bgagent')
+    .describe('Name that people write after `@` in issues and pull requests to ask for a task.'),
   github_workflow_files: z
     .boolean()
     .default(false)

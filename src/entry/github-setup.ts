@@ -34,7 +34,8 @@ export interface GitHubSetup {
 }
 
 /** Webhooks are signed with it. */
-const WEBHOOK_SECRET = 'GITHUB_WEBHOOK_SECRET';
+/** The name of the secret that GitHub signs webhooks with. */
+export const WEBHOOK_SECRET = 'GITHUB_WEBHOOK_SECRET';
 /** GitHub wants one; people may change it there. */
 const HOMEPAGE = 'https://example.com/bgagent';
 

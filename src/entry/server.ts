@@ -196,7 +196,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       closing: closing.signal,
     });
     deps.onReconciled = apiDeps.metrics.reconciled;
-    const channelParts = { settings, secrets, stores, log, now };
+    const channelParts = { settings, secrets, stores, workflows, forgeFor, log, now };
     const { channels, inboxes } = createChannels({ ...channelParts, actions: createTaskActions(apiDeps) });
     const app = createApi({ ...apiDeps, inboxes });
     const server = await listen({ app, newId, log, host: settings.host, port: settings.port });
@@ -218,7 +218,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       actions: {
         wake: (taskId) => waker.wake(taskId),
         refresh: (session) => deps.computeFor(session.type).describe(session, { fresh: true }),
-        lookAtFleet: async () => ec2?.sweep(),
+        lookAtFleet: async ({ what, instanceId }) =>
+          what === 'interruption' ? ec2?.takeBack(instanceId) : ec2?.sweep(),
       },
       log,
     });

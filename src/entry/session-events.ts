@@ -11,7 +11,7 @@ export interface SessionEventActions {
   /** Learns how a session is now, before anyone asks. */
   refresh(session: { type: string; id: string; ref: null }): Promise<unknown>;
   /** Looks at the fleet once. */
-  lookAtFleet(): Promise<void>;
+  lookAtFleet(change: Extract<SessionSignal, { kind: 'fleet' }>): Promise<void>;
 }
 
 /**
@@ -30,7 +30,7 @@ export function createSessionEventHandler({
     if (!signal) return undefined;
     log.info({ event: 'entry.session_event', ...signal }, 'AWS tells of a session');
     if (signal.kind === 'fleet') {
-      await actions.lookAtFleet();
+      await actions.lookAtFleet(signal);
       return signal;
     }
     const { type, sessionId } = signal;

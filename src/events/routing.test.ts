@@ -71,12 +71,16 @@ describe('routing', () => {
     });
   });
 
-  it.each([{ slack: 'off' }, { slack: { enabled: 'no' } }, { slack: { events: 'all' } }, { slack: null }])(
-    'falls back to the defaults when the repository says %j',
-    (repo) => {
-      expect(told('task_failed', { repo })).toEqual({ types: ['task_failed'], problems: ['invalid'] });
-    },
-  );
+  it.each([
+    { email: { to: 'a@example.com' } },
+    { slack: { channel: '#general' } },
+    { slack: 'off' },
+    { slack: { enabled: 'no' } },
+    { slack: { events: 'all' } },
+    { slack: null },
+  ])('falls back to the defaults when the repository says %j', (repo) => {
+    expect(told('task_failed', { repo })).toEqual({ types: ['task_failed'], problems: ['invalid'] });
+  });
 
   it('lets a task decide what is told, never where to', () => {
     const seen: unknown[] = [];
@@ -84,13 +88,13 @@ describe('routing', () => {
       anEvent('task_failed'),
       {
         task: aTask({
-          notifications: { slack: { enabled: true, channel: 'C-mine', to: ['x@example.com'] } },
+          notifications: { slack: { enabled: true, channel: 'T1/C1', to: ['x@example.com'] } },
         }),
-        repo: aRepo({ notifications: { slack: { channel: 'C-repo' } } }),
+        repo: aRepo({ notifications: { slack: { channel: 'T1/C2' } } }),
       },
       [{ ...channel, wants: (_, overrides) => seen.push(overrides) > 0 }],
     );
-    expect(seen).toEqual([{ channel: 'C-repo', enabled: true }]);
+    expect(seen).toEqual([{ channel: 'T1/C2', enabled: true }]);
   });
 
   it('unwraps a milestone where it can be rendered (F5)', () => {

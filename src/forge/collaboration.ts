@@ -22,6 +22,9 @@ export interface Collaboration {
    */
   comment(repo: string, number: number, comment: { taskId: string; body: string }): Promise<{ url: string }>;
 
+  /** Whether the account may push to the repository. False for one that doesn't exist. */
+  mayPush(repo: string, login: string): Promise<boolean>;
+
   /** Posts a review with its inline comments as one, once a task. Comments that fit no line of the diff go into its body. */
   postReview(repo: string, number: number, review: ReviewDraft): Promise<PostedReview>;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createModelServer } from '../../test/fakes/model-server.ts';
-import { claudeMissing } from '../../test/fixtures/installed-agents.ts';
+import { claudeClosedToOthers } from '../../test/fixtures/installed-agents.ts';
 import {
   createRunnerWorld,
   fileOnBranch,
@@ -35,7 +35,7 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-const noClaude = claudeMissing();
+const noClaude = claudeClosedToOthers();
 if (noClaude !== undefined) process.stdout.write(`skipped: Claude as another user: ${noClaude}\n`);
 if (!isRoot) process.stdout.write('skipped: agents of another user: only root can give them one\n');
 

@@ -262,6 +262,29 @@ describe('a command that comes late, twice or not at all', () => {
     await soon(() => expect(world.platform.asked.get(wanted.taskId)).toHaveLength(1));
   });
 
+  it('is no proof of an end when its script was killed: the container lives on (E5)', async () => {
+    const world = await createWorld();
+    const session = sessionIn(await world.compute.start(spec()));
+    await soon(() => expect(world.platform.asked.size).toBe(1));
+    world.simulator.commands.killScript(starts(world)[0]?.id ?? '');
+    await soon(() =>
+      expect(world.log.lines).toContainEqual(expect.objectContaining({ event: 'compute.ec2.command_lost' })),
+    );
+    expect(await world.compute.describe(session, { fresh: true })).toEqual({ kind: 'running' });
+    await world.compute.stop(session, { graceMs: 0 });
+    await world.idle(1);
+  });
+
+  it('gives its machine back when its claim has expired, once that is proven free (K2)', async () => {
+    const world = await createWorld();
+    world.simulator.modes.deliver = ({ document }) =>
+      document === 'start' ? new Promise(() => undefined) : Promise.resolve();
+    const session = sessionIn(await world.compute.start(spec({ deadlineAtMs: Date.now() - 3_600_000 })));
+    await world.idle(1);
+    expect(world.ended).toEqual([session.id]);
+    expect(world.simulator.commands.all().map(({ document }) => document)).toContain('stop');
+  });
+
   it('leaves the claim to the stop, which takes the machine back', async () => {
     const world = await createWorld();
     world.simulator.modes.deliver = ({ document }) =>
@@ -298,6 +321,30 @@ describe('a machine that is lost', () => {
     const [first] = world.simulator.instances.keys();
     await world.simulator.scaling.die(first ?? '', { interrupted: true });
     await soon(async () => expect((await world.compute.describe(session)).kind).toBe('interrupted'));
+  });
+
+  it('is left in time when an event says that AWS takes it back (E13)', async () => {
+    const world = await createWorld();
+    const session = sessionIn(await world.compute.start(spec()));
+    const [first] = world.simulator.instances.keys();
+    await Promise.all([world.compute.takeBack(first ?? ''), world.compute.takeBack(first ?? '')]);
+    expect(await world.compute.describe(session)).toMatchObject({ kind: 'interrupted' });
+    expect(world.ended).toEqual([session.id]);
+    // Machines may be used again, but not this one.
+    await soon(() => expect(world.simulator.ended).toEqual([first]));
+    await world.idle(1);
+    const [idle] = await world.instances.idle('octo', POOL);
+    await world.compute.takeBack(idle ?? '');
+    expect(await world.instances.idle('octo', POOL)).toEqual([]);
+  });
+
+  it('is looked at once for all the events that come at once', async () => {
+    const world = await createWorld();
+    await world.compute.start(spec());
+    const before = world.simulator.calls.get('DescribeAutoScalingGroups') ?? 0;
+    await Promise.all(Array.from({ length: 20 }, () => world.compute.sweep()));
+    const after = world.simulator.calls.get('DescribeAutoScalingGroups') ?? 0;
+    expect(after - before).toBeLessThan(10);
   });
 
   it('is ended when it can’t be told to stop its session', async () => {

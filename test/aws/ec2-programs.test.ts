@@ -56,7 +56,8 @@ const started = (): string[] =>
   existsSync(join(folder, 'started')) ? readFileSync(join(folder, 'started'), 'utf8').trim().split('\n') : [];
 const traces = (): string[] => readdirSync(join(machine.root, 'run/sessions'));
 const runnersOf = (taskId: string): number =>
-  createProcessTree({ marker: `SIM_CONTAINER=${id}/bgagent-${taskId}-1`, folders: [] }).observe().length;
+  createProcessTree({ marker: `SIM_CONTAINER=${machine.root}/bgagent-${taskId}-1`, folders: [] }).observe()
+    .length;
 const untilStarted = (taskId: string) =>
   vi.waitFor(() => expect(started()).toContain(taskId), { timeout: 30_000, interval: 20 });
 

@@ -117,6 +117,19 @@ const completed = ({ status }: Task): boolean => status === 'COMPLETED';
 const untilNone = (count: () => number) =>
   vi.waitFor(() => expect(count()).toBe(0), { timeout: 30_000, interval: 50 });
 
+describe('a repository on the fleet', () => {
+  it('has an instance type of the fleet, or none (E3)', async () => {
+    const { platform, repo } = await createWorld('true');
+    const put = (instance_type: string) =>
+      call(platform, 'PUT', `/v1/repos/${encodeURIComponent(repo)}`, { instance_type });
+    expect((await put('t4g.large')).status).toBe(200);
+    expect(await put('g5.xlarge')).toMatchObject({
+      status: 400,
+      error: { code: 'VALIDATION_ERROR', message: expect.stringMatching(/instance_type.*t4g\.large/) },
+    });
+  });
+});
+
 describe('a task on the fleet', () => {
   it('waits for a machine, runs on it, pushes, and leaves nothing', async () => {
     const world = await createWorld('echo hello > hello.txt');

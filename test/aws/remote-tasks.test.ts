@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { bundleRunner } from '../../scripts/bundle-runner.ts';
 import { defaultSettings, type Settings } from '../../src/config/settings.ts';
@@ -17,6 +18,7 @@ import { RUNTIME_ARN } from '../fixtures/agentcore.ts';
 import { recordingLog, testCredentials } from '../fixtures/ec2-fleet.ts';
 import { bareRepo, git } from '../fixtures/git-repo.ts';
 import { createImageRoot, imageRootMissing } from '../fixtures/image-root.ts';
+import { clientConfig, describeOn, moto, uniqueName } from './harness.ts';
 
 /** The whole path on simulated ECS and AgentCore: real platform, the runner's image (without an engine), real git. */
 
@@ -53,6 +55,8 @@ async function createWorld(
   computeType: 'ecs' | 'agentcore',
   agentCommand: string,
   settings: Partial<Settings> = {},
+  /** What EventBridge does with an event, and where its queue is. */
+  { onEvent, sqs }: { onEvent?(event: unknown): unknown; sqs?: { url: string } } = {},
 ): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'bgagent-remote-'));
   closers.push(() => rm(folder, { recursive: true, force: true }));
@@ -66,12 +70,13 @@ async function createWorld(
     command: run,
     mainProcess: image.mainProcess,
     stopTimeoutMs: 45_000,
+    onEvent: (event) => void onEvent?.(event),
   });
   const agentCore = await createFakeAgentCore({
     ...common,
     command: ({ PATH: _, ...environment }) => run(environment),
   });
-  const front = await createAwsFront({ s3, ecs, agentCore });
+  const front = await createAwsFront({ s3, ecs, agentCore, ...(sqs ? { sqs } : {}) });
   closers.push(
     () => s3.close(),
     () => ecs.close(),
@@ -235,6 +240,29 @@ describe.skipIf(missing !== undefined)('a task on Fargate', () => {
     await world.ecs.tasks[0]?.tree.kill();
     const task = await world.until(id, over);
     expect(task.status).toBe('FAILED');
+    expect(task.error_message).toMatch(/ended without a result: .*exit code 137/);
+  });
+});
+
+describeOn(moto, 'a task on Fargate whose end is an event', () => {
+  it.skipIf(missing !== undefined)('ends at once, long before anyone looks', async () => {
+    const sqs = new SQSClient({ ...clientConfig(moto), region: 'us-east-1' });
+    closers.push(async () => sqs.destroy());
+    const { QueueUrl = '' } = await sqs.send(new CreateQueueCommand({ QueueName: uniqueName('events') }));
+    const world = await createWorld(
+      'ecs',
+      'echo ready; sleep 600',
+      { ecs_poll_s: 3_600, safety_poll_s: 3_600, heartbeat_stale_s: 3_600, events_queue_url: QueueUrl },
+      {
+        sqs: { url: moto.endpoint ?? '' },
+        onEvent: (event) =>
+          sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(event) })),
+      },
+    );
+    const id = await world.submit();
+    await world.atWork(id);
+    await world.ecs.tasks[0]?.tree.kill();
+    const task = await world.until(id, over);
     expect(task.error_message).toMatch(/ended without a result: .*exit code 137/);
   });
 });

@@ -44,6 +44,12 @@ export function collaborationContract(name: string, create: () => Promise<Collab
     };
     const files = { 'README.md': '# Hello there\n', 'more.txt': 'one\ntwo\n' };
 
+    it('knows who may push: those who work on it, and no stranger', async () => {
+      expect(await talk.mayPush(repo, 'mona')).toBe(true);
+      expect(await talk.mayPush(repo, 'stranger')).toBe(false);
+      expect(await talk.mayPush(repo, '../../user')).toBe(false);
+    });
+
     it('reads an issue with what people said, oldest first', async () => {
       const number = await harness.issue(repo, { title: 'Greeting', body: 'It says hallo.' });
       await harness.say(repo, number, 'mona', 'Since yesterday.');

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect } from 'vitest';
 import type { Lease, LeaseStore } from '../../src/stores/lease-store.ts';
+import { applyToLease, isExplained, type LeaseOperation, performOnLease } from './lease-model.ts';
 import { newTaskId, type Part, type StoresHarness } from './stores.contract.ts';
 
 /** Exclusive claims with an expiry. */
@@ -88,42 +89,57 @@ export function leaseStoreContract({ create, it }: Part): void {
     expect(await names('')).toEqual(expect.arrayContaining(['P/c', 'pp/x']));
   });
 
+  const operation = fc.record<LeaseOperation>({
+    act: fc.constantFrom('acquire', 'acquire', 'renew', 'release'),
+    owner: fc.constantFrom('a', 'b', 'c'),
+    epoch: fc.constantFrom(1, 2, 3),
+    ttlMs: fc.constantFrom(0, 10, 30),
+  });
+  const wait = fc.constantFrom(0, 0, 5, 10, 40);
+
   it('has one owner at a time through any sequence of claims, renewals, releases and waits', async () => {
-    const who = fc.record({ owner: fc.constantFrom('a', 'b', 'c'), epoch: fc.constantFrom(1, 2, 3) });
-    const step = fc.oneof(
-      fc.record({ act: fc.constant('acquire' as const), who, ms: fc.constantFrom(0, 10, 30) }),
-      fc.record({ act: fc.constant('renew' as const), who, ms: fc.constantFrom(10, 30) }),
-      fc.record({ act: fc.constant('release' as const), who, ms: fc.constant(0) }),
-      fc.record({ act: fc.constant('wait' as const), who, ms: fc.constantFrom(5, 10, 40) }),
-    );
+    const steps = fc.array(fc.record({ operation, wait }), { minLength: 3, maxLength: 25 });
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 25 }), async (steps) => {
+      fc.asyncProperty(steps, async (sequence) => {
         const name = aName();
         let held: Lease | undefined;
-        for (const { act, who: by, ms } of steps) {
-          const now = harness.clock.now();
-          const own = held?.owner === by.owner && held.epoch === by.epoch;
-          const expired = held === undefined || held.expiresAtMs <= now;
-          const fresh = { name, ...by, expiresAtMs: now + ms };
-          if (act === 'wait') harness.clock.advance(ms);
-          else if (act === 'acquire') {
-            const takes = held?.owner === by.owner ? held.epoch <= by.epoch : expired;
-            if (takes) held = fresh;
-            expect(await leases.acquire(name, { ...by, ttlMs: ms })).toEqual({
-              acquired: takes,
-              lease: held,
-            });
-          } else if (act === 'renew') {
-            if (own && !expired) held = fresh;
-            expect(await leases.renew(name, { ...by, ttlMs: ms })).toBe(own && !expired);
-          } else {
-            if (own) held = undefined;
-            expect(await leases.release(name, by)).toBe(own);
-          }
+        for (const { operation: done, wait: ms } of sequence) {
+          const step = applyToLease(held, name, done, harness.clock.now());
+          held = step.held;
+          if (done.act === 'acquire')
+            expect(await leases.acquire(name, done)).toEqual({ acquired: step.answer, lease: held });
+          else expect(await performOnLease(leases, name, done)).toBe(step.answer);
           expect(await leases.get(name)).toEqual(held);
+          harness.clock.advance(ms);
         }
       }),
       { numRuns: 40 },
+    );
+  });
+
+  it('answers as if its users came one after the other, however they meet', async () => {
+    const meetings = fc.array(
+      fc.record({ operations: fc.array(operation, { minLength: 2, maxLength: 4 }), wait }),
+      { minLength: 2, maxLength: 5 },
+    );
+    await fc.assert(
+      fc.asyncProperty(meetings, async (sequence) => {
+        const name = aName();
+        let held: Lease | undefined;
+        for (const { operations, wait: ms } of sequence) {
+          const answers = await Promise.all(
+            operations.map(async (done) => ({
+              operation: done,
+              answer: await performOnLease(leases, name, done),
+            })),
+          );
+          const left = await leases.get(name);
+          expect(isExplained(held, name, answers, left, harness.clock.now())).toBe(true);
+          held = left;
+          harness.clock.advance(ms);
+        }
+      }),
+      { numRuns: 25 },
     );
   });
 }

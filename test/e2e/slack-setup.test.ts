@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { SCOPES } from '../../src/channels/slack/manifest.ts';
+import { startMailServer } from '../fakes/mail-server.ts';
 import { type SlackServer, startSlackServer } from '../fakes/slack-server.ts';
 import { bareRepo } from '../fixtures/git-repo.ts';
 import { aCommand, aMention } from '../fixtures/slack-requests.ts';
@@ -71,7 +72,13 @@ it('a workspace is connected by the printed steps, and what failed is tried agai
   const before = await bgagent(['slack', 'check']);
   expect([before.exit, before.out]).toEqual([1, expect.stringContaining('none has installed the app')]);
 
+  const mail = await startMailServer();
   platform = await startUp(dataDir, {
+    ...{
+      BGAGENT_SMTP_URL: mail.url,
+      BGAGENT_EMAIL_FROM: 'bgagent@example.com',
+      BGAGENT_EMAIL_TO: 'team@example.com',
+    },
     ...{ BGAGENT_SANDBOX: 'off', BGAGENT_LOG_LEVEL: 'silent', BGAGENT_SLACK_API_URL: slack.apiUrl },
     ...{ BGAGENT_DELIVERY_ATTEMPTS: '1', BGAGENT_DEFAULT_AGENT_COMMAND: 'true' },
   });
@@ -89,8 +96,14 @@ it('a workspace is connected by the printed steps, and what failed is tried agai
   const post = (kind: string, request: ReturnType<typeof aCommand>) =>
     fetch(`${platform?.apiUrl}/v1/slack/${kind}`, { method: 'POST', ...request });
   await post('commands', aCommand(SECRETS.signing_secret, `link ${code}`, slack.responseUrl));
+  const repo = bareRepo(folder);
+  const told = JSON.stringify({ slack: { events: ['task_created'] } });
+  expect((await bgagent(['repo', 'add', repo, '--notifications', told])).exit).toBe(0);
+  expect((await bgagent(['repo', 'set', repo, '--notifications', 'none'])).err).toContain(
+    'must be a JSON object',
+  );
   slack.fault('chat.postMessage', { kind: 'error', code: 'internal_error' });
-  const ask = { text: `${bareRepo(folder)} x`, ts: slack.say('C1', 'please'), eventId: 'Ev1' };
+  const ask = { text: `${repo} x`, ts: slack.say('C1', 'please'), eventId: 'Ev1' };
   await post('events', aMention(SECRETS.signing_secret, ask));
 
   const dead = async () =>
@@ -108,6 +121,10 @@ it('a workspace is connected by the printed steps, and what failed is tried agai
   expect((await bgagent(['deliveries', 'replay', lost.delivery_id])).out).toContain('tried again');
   while (!slack.visible().some(({ text: said }) => said.includes('Task accepted')))
     await new Promise((resolve) => setTimeout(resolve, 20));
+  // The task has nothing to do, so it ends at once, and everybody hears of it.
+  while (mail.mails.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(mail.mails[0]?.to).toEqual(['team@example.com']);
+  await mail.close();
   const again = await bgagent(['deliveries', 'replay', lost.delivery_id]);
   expect(again.err).toContain('only failed and dead');
   const { status } = await call(platform, 'POST', '/v1/deliveries/nonsense/replay');

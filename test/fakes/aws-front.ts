@@ -6,10 +6,13 @@ export async function createAwsFront(fakes: {
   s3: { url: string };
   ecs?: { url: string };
   agentCore?: { url: string };
+  /** An emulator's, which keeps queues. */
+  sqs?: { url: string };
 }): Promise<{ url: string; close(): Promise<void> }> {
   function targetOf({ headers, url }: IncomingMessage): string {
     const target = String(headers['x-amz-target'] ?? '');
     if (target.includes('EC2ContainerService') && fakes.ecs) return fakes.ecs.url;
+    if (target.includes('AmazonSQS') && fakes.sqs) return fakes.sqs.url;
     if (url?.startsWith('/runtimes/') && fakes.agentCore) return fakes.agentCore.url;
     return fakes.s3.url;
   }

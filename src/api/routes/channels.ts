@@ -53,6 +53,17 @@ export function channelRoutes(app: ApiApp, deps: ApiDeps): void {
     }),
     (c) => receive(c, deps.inboxes.slack, 'oauth/callback'),
   );
+
+  app.openapi(
+    createRoute({
+      ...common,
+      method: 'post',
+      path: '/v1/github/webhook',
+      operationId: 'githubWebhook',
+      summary: "Take a webhook from GitHub, by GitHub's signature",
+    }),
+    (c) => receive(c, deps.inboxes.github, 'webhook'),
+  );
 }
 
 async function receive(c: Context<ApiEnv>, inbox: ChannelInbox | undefined, kind: string) {

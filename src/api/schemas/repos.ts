@@ -78,8 +78,9 @@ export const putRepoSchema = strict({
       error: `must be nested at most ${NOTIFICATIONS.depth} deep`,
       abort: true,
     })
-    .refine((value) => notificationsSchema.safeParse(value).success, {
-      error: 'must be, by channel, an object with enabled (true or false) and events (a list of texts)',
+    .superRefine((value, context) => {
+      for (const issue of notificationsSchema.safeParse(value).error?.issues ?? [])
+        context.addIssue({ code: 'custom', path: issue.path, message: issue.message });
     })
     .refine((value) => JSON.stringify(value).length <= NOTIFICATIONS.length, {
       error: `must have at most ${NOTIFICATIONS.length.toLocaleString('en')} characters as JSON`,

@@ -1,9 +1,12 @@
 import { z } from '@hono/zod-openapi';
 import { taskEventSchema } from '../../task/events.ts';
-import { notificationsSchema } from '../../task/notifications.ts';
+import { channelOverridesSchema } from '../../task/notifications.ts';
 import { TASK_STATUSES } from '../../task/status.ts';
 import { LIMITS, taskSchema } from '../../task/task.ts';
 import { line, pageQuery, strict, text, ulidSchema } from './envelope.ts';
+
+/** What a task decides of a channel; where messages go is for its repository to say. */
+const { enabled, events } = channelOverridesSchema.shape;
 
 const positiveInt = z.number().int().min(1).max(2_147_483_647);
 
@@ -23,7 +26,7 @@ export const createTaskSchema = strict({
   model_id: line(200).nullish(),
   trace: z.boolean().nullish(),
   /** Which channels tell about it, and of what: `{slack: {enabled, events}}`. */
-  notifications: notificationsSchema.nullish(),
+  notifications: z.record(z.string().max(50), strict({ enabled, events })).nullish(),
   /** Clients may send these empty; what they are for is not part of this version, so nothing else is taken for it silently. */
   attachments: z.array(z.unknown()).max(0, 'attachments are not part of this version').nullish(),
   initial_approvals: z.array(z.unknown()).max(0, 'approvals are not part of this version').nullish(),

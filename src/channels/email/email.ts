@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
 import type { MessageStore } from '../../stores/message-store.ts';
 import { BgAgentError } from '../../task/errors.ts';
 import type { Log } from '../../task/log.ts';
@@ -21,7 +20,6 @@ export interface EmailOptions {
 
 const CHANNEL = 'email';
 const TERMINAL_SLOT = 'email_notified_terminal';
-const addressesSchema = z.array(z.email()).max(50);
 
 /**
  * Tells people by mail: one a slot, a thread a task. A mail server can't be asked what it has taken, so a second attempt after a
@@ -29,8 +27,7 @@ const addressesSchema = z.array(z.email()).max(50);
  */
 export function createEmailChannel({ transport, messages, from, to, log, now }: EmailOptions): Channel {
   const renderers: Readonly<Record<string, Renderer>> = RENDERERS;
-  const recipients = (overrides: ChannelOverrides): readonly string[] =>
-    overrides.to === undefined ? to : (addressesSchema.safeParse(overrides.to).data ?? []);
+  const recipients = (overrides: ChannelOverrides): readonly string[] => overrides.to ?? to;
 
   return {
     name: CHANNEL,
@@ -72,7 +69,11 @@ export function createEmailChannel({ transport, messages, from, to, log, now }: 
         const fields = { task_id: task.task_id, type, error: error.message };
         if (!error.terminal) {
           log.warn({ event: 'fanout.email.retryable_error', ...fields }, 'a mail was not taken');
-          throw new BgAgentError('CHANNEL_UNAVAILABLE', error.message, { cause: error });
+          const { retryAfterSeconds } = error;
+          throw new BgAgentError('CHANNEL_UNAVAILABLE', error.message, {
+            cause: error,
+            ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+          });
         }
         log.warn({ event: 'fanout.email.refused', ...fields }, 'a mail was refused');
         await messages.release(key, event.event_id);

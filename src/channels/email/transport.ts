@@ -22,10 +22,16 @@ export interface MailTransport {
 export class MailError extends Error {
   /** No retry helps: the address or the mail itself was refused. */
   readonly terminal: boolean;
+  /** Told to send less: how long to wait. */
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(message: string, { terminal, cause }: { terminal: boolean; cause: unknown }) {
+  constructor(
+    message: string,
+    { terminal, cause, retryAfterSeconds }: { terminal: boolean; cause: unknown; retryAfterSeconds?: number },
+  ) {
     super(message, { cause });
     this.name = 'MailError';
     this.terminal = terminal;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }

@@ -2,7 +2,7 @@ import type { WebAPICallError } from '@slack/web-api';
 import { BgAgentError, messageOf } from '../../task/errors.ts';
 
 /** Answers of Slack that no retry changes. Everything else may pass. */
-export const TERMINAL_CODES: ReadonlySet<string> = new Set([
+const TERMINAL_CODES: ReadonlySet<string> = new Set([
   'channel_not_found',
   'not_in_channel',
   'is_archived',

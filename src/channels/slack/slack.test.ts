@@ -10,7 +10,6 @@ import {
 } from '../../../test/fixtures/slack.ts';
 import { aTask } from '../../../test/fixtures/task.ts';
 import type { Task } from '../../task/task.ts';
-import { TERMINAL_CODES } from './errors.ts';
 
 const FAULTS = {
   refuse: { kind: 'error', code: 'is_archived' },
@@ -37,6 +36,35 @@ channelContract({
   },
 });
 
+/** Slack's answers that no retry changes, as the requirement lists them. */
+const FINAL = [
+  ...[
+    'channel_not_found',
+    'not_in_channel',
+    'is_archived',
+    'message_not_found',
+    'not_authed',
+    'invalid_auth',
+  ],
+  ...[
+    'token_revoked',
+    'token_expired',
+    'account_inactive',
+    'no_permission',
+    'missing_scope',
+    'restricted_action',
+  ],
+  ...[
+    'ekm_access_denied',
+    'team_access_not_granted',
+    'posting_to_general_channel_denied',
+    'as_user_not_supported',
+  ],
+  ...['invalid_blocks', 'invalid_blocks_format', 'invalid_arguments', 'msg_too_long', 'too_many_attachments'],
+  ...['no_text', 'invalid_arg_name', 'invalid_form_data', 'restricted_action_read_only_channel'],
+  ...['restricted_action_thread_only_channel', 'restricted_action_non_threadable_channel'],
+];
+
 describe('slack', () => {
   let room: SlackRoom;
   beforeAll(async () => {
@@ -55,6 +83,14 @@ describe('slack', () => {
     room.server.messages.find(({ ts }) => ts === task.channel_metadata?.message_ts)?.reactions;
   const keys = (): unknown[] => room.logged.map(({ event }) => event);
   const methods = (): string[] => room.server.calls.map(({ method }) => method);
+
+  it('hears by default of what people want to know, and of no second message that says the same (F6)', () => {
+    expect([...room.channel.defaults].sort()).toEqual([
+      ...['agent_error', 'approval_requested', 'approval_stranded', 'session_started', 'task_cancelled'],
+      ...['task_completed', 'task_created', 'task_failed', 'task_stranded', 'task_timed_out'],
+    ]);
+    expect(room.channel.renders).toContain('pr_created');
+  });
 
   it('tells a task in the thread of its mention, and the state by a reaction there (L2, L3)', async () => {
     const task = aSlackTask(room);
@@ -251,7 +287,7 @@ describe('slack', () => {
     expect(keys()).toContain('fanout.slack.adopt_failed');
   });
 
-  it.each([...TERMINAL_CODES])('takes %s for final (L7)', async (code) => {
+  it.each(FINAL)('takes %s for final (L7)', async (code) => {
     room.server.fault('chat.postMessage', { kind: 'error', code });
     await expect(tell(room.channel, aSlackTask(room), 'task_created')).rejects.toMatchObject({
       code: 'CHANNEL_REFUSED',

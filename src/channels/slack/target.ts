@@ -39,8 +39,7 @@ export function targetOf(
           : { threadTs: thread_ts, ref: { channel: channel_id, ts: message_ts ?? thread_ts } },
     };
   }
-  const named = typeof overrides.channel === 'string' ? overrides.channel : notifyChannel;
-  const [, teamId, channel] = CHANNEL.exec(named ?? '') ?? [];
+  const [, teamId, channel] = CHANNEL.exec(overrides.channel ?? notifyChannel ?? '') ?? [];
   if (teamId === undefined || channel === undefined) return undefined;
   return {
     teamId,

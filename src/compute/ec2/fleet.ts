@@ -12,7 +12,7 @@ export interface Fleet {
   /** Records that a session waits, sees to it that a machine comes, and says why it waits. */
   askForMachine(sessionId: string, pools: readonly Pool[]): Promise<string>;
   /** Takes a session's machine back, for the next session or for its end. */
-  giveBack(session: FleetSession): Promise<void>;
+  giveBack(session: FleetSession, end: Pick<SessionEnd, 'kind'>): Promise<void>;
   /** Writes how a session ended, and tells of it, once. */
   noteEnd(session: Pick<FleetSession, 'sessionId' | 'taskId' | 'attempt'>, end: SessionEnd): Promise<void>;
   /** Ends a machine whatever it does. */
@@ -114,8 +114,9 @@ export function createFleet(parts: FleetParts): Fleet {
       return why(last, pools);
     },
 
-    async giveBack({ sessionId, instanceId, taskId }) {
-      const to = limits.reuse ? 'idle' : 'draining';
+    async giveBack({ sessionId, instanceId, taskId }, end) {
+      // What AWS takes away is nobody's next machine.
+      const to = limits.reuse && end.kind !== 'interrupted' ? 'idle' : 'draining';
       if (!(await instances.release(sessionId, to))) return;
       parts.aside('compute.ec2.tags_not_written', () => cloud.tag(instanceId, { status: to, taskId: '' }));
       log.info(

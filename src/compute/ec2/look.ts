@@ -3,6 +3,7 @@ import { BgAgentError, messageOf } from '../../task/errors.ts';
 import type { Fleet } from './fleet.ts';
 import type { FleetParts } from './parts.ts';
 import { verdictOf } from './ssm.ts';
+import { isGone, stopSession } from './stop.ts';
 
 /** How long a command that was just sent may be unknown. */
 const UNKNOWN_MS = 60_000;
@@ -11,6 +12,8 @@ const UNKNOWN_MS = 60_000;
 export interface Look {
   /** Asks for one session, and keeps what it learns. Throws COMPUTE_UNAVAILABLE when it can't be told. */
   at(session: FleetSession): Promise<void>;
+  /** Looks at the commands of all sessions, now. */
+  now(): Promise<void>;
   /** Looks again and again until `close`. */
   start(): Promise<void>;
   close(): void;
@@ -48,6 +51,14 @@ export function createLook(parts: FleetParts, fleet: Fleet): Look {
       );
     if (verdict.kind !== 'ended') return;
     const { exitCode, interrupted, reason } = verdict;
+    if (exitCode === null && !(await isGone(parts, instanceId))) {
+      // A script that was killed leaves its container alone: the runner's reports and heartbeat decide.
+      log.warn(
+        { event: 'compute.ec2.command_lost', compute_type: 'ec2', task_id: taskId, reason },
+        'the command of a session has ended, which is no proof that the session has',
+      );
+      return;
+    }
     await fleet.noteEnd(session, { kind: interrupted ? 'interrupted' : 'exited', exitCode, reason });
   }
 
@@ -57,10 +68,14 @@ export function createLook(parts: FleetParts, fleet: Fleet): Look {
       if (session.commandId !== null && !executing.has(session.commandId)) await at(session);
   }
 
+  const liveSessions = async (): Promise<FleetSession[]> =>
+    (await instances.sessions(parts.fleet)).filter(({ end, released }) => end === null && !released);
+
   async function tick(): Promise<void> {
-    const sessions = await instances.sessions(parts.fleet);
-    const live = sessions.filter(({ end, released }) => end === null && !released);
+    const live = await liveSessions();
     if (live.length === 0) return;
+    for (const { sessionId, expiresAtMs } of live)
+      if (expiresAtMs <= now()) await stopSession(parts, fleet, sessionId, { graceMs: 0 });
     turn += 1;
     if (turn % 2 === 1) await lookAtCommands(live);
     else await lookAtMachines(live);
@@ -74,6 +89,10 @@ export function createLook(parts: FleetParts, fleet: Fleet): Look {
 
   return {
     at,
+    async now() {
+      const live = await liveSessions();
+      if (live.length > 0) await lookAtCommands(live);
+    },
     async start() {
       while (!closed) {
         await parts.delay(limits.watchMs);

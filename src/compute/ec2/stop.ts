@@ -9,18 +9,21 @@ const PROGRAM_MS = 60_000;
 /** How long delivery may take: shorter than an agent may go on after a cancel, for a machine that answers. */
 const DELIVERY_S = 30;
 
-/** Ends a session and gives its machine back once it is proven gone. */
+/** Ends a session and gives its machine back once it is proven gone. `as`: how it ended, where that isn't known otherwise. */
 export async function stopSession(
   parts: FleetParts,
   fleet: Fleet,
   sessionId: string,
-  graceMs: number,
+  { graceMs, as }: { graceMs: number; as?: Pick<SessionEnd, 'kind' | 'reason'> },
 ): Promise<void> {
   const session = await parts.instances.session(sessionId);
   if (!session || session.released) return;
-  const end = (await provenEnd(parts, session)) ?? (await endOnMachine(parts, fleet, session, graceMs));
+  const end = (await provenEnd(parts, session)) ?? {
+    ...(await endOnMachine(parts, fleet, session, graceMs)),
+    ...as,
+  };
   // Its machine is free when its end is told.
-  await fleet.giveBack(session);
+  await fleet.giveBack(session, end);
   await fleet.noteEnd(session, end);
 }
 

@@ -3,6 +3,7 @@ import type { ComputeStrategy, SessionState, StartResult } from '../strategy.ts'
 import { createFleet } from './fleet.ts';
 import { createLook } from './look.ts';
 import { createParts, type Ec2ComputeOptions } from './parts.ts';
+import { takeBack } from './spot.ts';
 import { sessionOf, startSession } from './start.ts';
 import { stopSession } from './stop.ts';
 
@@ -12,9 +13,10 @@ const START_ALLOWANCE_MS = 180_000;
 export interface Ec2Compute extends ComputeStrategy {
   /** Begins to look after the fleet. Call it before the first start. */
   attach(): void;
-  /** Looks at the fleet once, now: what the events of AWS lead to. */
+  /** Looks at machines and commands once, now: what events of AWS lead to. Events that come at once share a look. */
   sweep(): Promise<void>;
-  /** AWS takes a machine back: its session goes on elsewhere. */
+  /** AWS says that it takes a machine back: its session pushes what there is and goes on elsewhere. */
+  takeBack(instanceId: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -43,7 +45,10 @@ export function createEc2Compute(options: Ec2ComputeOptions): Ec2Compute {
       void look.start();
       fleet.wake();
     },
-    sweep: fleet.sweep,
+    sweep: shared(async () => {
+      await Promise.all([fleet.sweep(), look.now()]);
+    }),
+    takeBack: (instanceId) => takeBack(parts, fleet, instanceId),
     async close() {
       fleet.close();
       look.close();
@@ -72,7 +77,7 @@ export function createEc2Compute(options: Ec2ComputeOptions): Ec2Compute {
       return kind === 'interrupted' ? { kind, reason } : { kind, exitCode, reason };
     },
 
-    stop: ({ id }, { graceMs }) => stopSession(parts, fleet, id, graceMs),
+    stop: ({ id }, { graceMs }) => stopSession(parts, fleet, id, { graceMs }),
 
     async list() {
       const [sessions, wishes] = await Promise.all([
@@ -92,5 +97,27 @@ export function createEc2Compute(options: Ec2ComputeOptions): Ec2Compute {
       if (session) await parts.cloud.deletePayload(session.payloadKey);
       await instances.forget(id);
     },
+  };
+}
+
+/** Calls that come while `work` runs share one run after it: they may be about what it has passed already. */
+function shared(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  const begin = (): Promise<void> => {
+    running = work().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  return () => {
+    if (!running) return begin();
+    next ??= running
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined;
+        return begin();
+      });
+    return next;
   };
 }

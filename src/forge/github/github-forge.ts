@@ -104,6 +104,10 @@ export function createGitHubForge(options: GitHubForgeOptions): Forge {
         const { commentOnce } = await import('./comment.ts');
         return commentOnce(await open(repo), number, comment, sleep);
       },
+      async mayPush(repo, login) {
+        const { mayPush } = await import('./people.ts');
+        return mayPush(await open(repo), login);
+      },
       async postReview(repo, number, review) {
         const { postReview } = await import('./review.ts');
         return postReview(await open(repo), number, review, sleep);

@@ -1,14 +1,11 @@
 import { open, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { BgAgentError } from '../../task/errors.ts';
+import { checkOffset, segmentsOf, segmentsOfPrefix } from '../blob-keys.ts';
 import type { BlobStore } from '../blob-store.ts';
+import { createTurns } from '../turns.ts';
 import { makeFolder, syncFolder, writeAtomically } from './atomic-file.ts';
 import { unlessMissing } from './missing.ts';
-import { createTurns } from './turns.ts';
 
-/** No `..`, no hidden name, nothing that a file system, a shell or a URL reads in another way. */
-const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._:@=+-]{0,199}$/;
-const MAX_KEY_LENGTH = 800;
 const PRIVATE = 0o600;
 
 /** Blobs as files below `folder`, one for each key. Flushed before a write is acknowledged. */
@@ -24,10 +21,7 @@ export function createFileBlobs({ folder }: { folder: string }): BlobStore {
 
     async append(key, offset, value) {
       const path = pathOf(key);
-      if (!Number.isSafeInteger(offset) || offset < 0)
-        throw new BgAgentError('VALIDATION_ERROR', 'offset: must be a whole number of bytes, 0 or more', {
-          field: 'offset',
-        });
+      checkOffset(offset);
       return inTurn(path, () => appendAt(path, offset, Buffer.from(value)));
     },
 
@@ -41,8 +35,7 @@ export function createFileBlobs({ folder }: { folder: string }): BlobStore {
     },
 
     async deletePrefix(prefix) {
-      if (!prefix.endsWith('/')) throw invalidKey('a prefix must end in a slash');
-      await rm(pathOf(prefix.slice(0, -1)), { recursive: true, force: true });
+      await rm(join(folder, ...segmentsOfPrefix(prefix)), { recursive: true, force: true });
     },
   };
 }
@@ -62,16 +55,3 @@ async function appendAt(path: string, offset: number, value: Buffer): Promise<nu
     await file.close();
   }
 }
-
-function segmentsOf(key: string): string[] {
-  if (key.length > MAX_KEY_LENGTH) throw invalidKey(`at most ${MAX_KEY_LENGTH} characters`);
-  const segments = key.split('/');
-  if (!segments.every((segment) => SEGMENT.test(segment)))
-    throw invalidKey(
-      'names of letters, digits and ._:@=+- between slashes, each starting with a letter or digit',
-    );
-  return segments;
-}
-
-const invalidKey = (rule: string): BgAgentError =>
-  new BgAgentError('VALIDATION_ERROR', `key: ${rule}`, { field: 'key' });

@@ -1,12 +1,12 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { z } from 'zod';
 import { BgAgentError } from '../../task/errors.ts';
+import { checkedSecretName } from '../secret-names.ts';
 import type { SecretStore } from '../secret-store.ts';
+import { createTurns } from '../turns.ts';
 import { writeAtomically } from './atomic-file.ts';
 import { unlessMissing } from './missing.ts';
-import { createTurns } from './turns.ts';
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$/;
 const PRIVATE = 0o600;
 const secretsSchema = z.record(z.string(), z.string());
 
@@ -29,7 +29,7 @@ export async function createFileSecrets({
   const inTurn = createTurns();
 
   const change = (name: string, apply: (secrets: Map<string, string>) => void): Promise<void> => {
-    if (fixed.has(checked(name)))
+    if (fixed.has(checkedSecretName(name)))
       throw new BgAgentError(
         'VALIDATION_ERROR',
         `name: ${name} comes from the environment: change it there`,
@@ -47,7 +47,7 @@ export async function createFileSecrets({
   await read(file);
   return {
     async get(name) {
-      return fixed.get(checked(name)) ?? (await read(file)).get(name);
+      return fixed.get(checkedSecretName(name)) ?? (await read(file)).get(name);
     },
     async put(name, value) {
       await change(name, (secrets) => secrets.set(name, value));
@@ -93,15 +93,4 @@ function parse(file: string, text: string): Map<string, string> {
   const secrets = secretsSchema.safeParse(content);
   if (secrets.success) return new Map(Object.entries(secrets.data));
   throw new BgAgentError('SECRETS_FILE_REFUSED', `${file} is not a JSON object of names and text values`);
-}
-
-function checked(name: string): string {
-  if (NAME.test(name)) return name;
-  throw new BgAgentError(
-    'VALIDATION_ERROR',
-    'name: letters, digits and ._/- only, starting with a letter or digit',
-    {
-      field: 'name',
-    },
-  );
 }

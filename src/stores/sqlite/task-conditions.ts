@@ -1,7 +1,8 @@
 import type { Database, Statement } from '../../sqlite/database.ts';
-import { BgAgentError } from '../../task/errors.ts';
+import type { BgAgentError } from '../../task/errors.ts';
 import { LIVE_STATUSES } from '../../task/status.ts';
 import { type Task, taskSchema } from '../../task/task.ts';
+import { whyNotCurrent as reasonNotCurrent, taskMoved, taskNotFound } from '../moves.ts';
 import { places, recordOf } from './rows.ts';
 
 /** Conditions on a task inside a unit of writes, and afterwards the words for why one did not hold. */
@@ -19,17 +20,7 @@ export const currentAttempt = (taskId: string, attempt: number): Statement => ({
   returns: true,
 });
 
-/** Attempts only grow and ends are final, so a later look finds the reason too. */
-export function whyNotCurrent(database: Database, taskId: string, attempt: number): BgAgentError {
-  const task = readTask(database, taskId);
-  if (!task) return taskNotFound(taskId);
-  if (task.attempt !== attempt)
-    return new BgAgentError('EPOCH_STALE', `task ${taskId} is at attempt ${task.attempt}, not ${attempt}`);
-  return new BgAgentError('TASK_ALREADY_TERMINAL', `task ${taskId} has ended as ${task.status}`);
-}
+export const whyNotCurrent = (database: Database, taskId: string, attempt: number): BgAgentError =>
+  reasonNotCurrent(readTask(database, taskId), taskId, attempt);
 
-export const taskNotFound = (taskId: string): BgAgentError =>
-  new BgAgentError('TASK_NOT_FOUND', `no task ${taskId}`);
-
-export const taskMoved = (task: Task): BgAgentError =>
-  new BgAgentError('TASK_MOVED', `task ${task.task_id} is ${task.status} at attempt ${task.attempt}`);
+export { taskMoved, taskNotFound };

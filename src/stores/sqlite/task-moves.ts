@@ -2,7 +2,7 @@ import { ConditionFailed, type Statement } from '../../sqlite/database.ts';
 import { BgAgentError } from '../../task/errors.ts';
 import { isTerminal, LIVE_STATUSES, type TaskStatus } from '../../task/status.ts';
 import { type Task, taskSchema } from '../../task/task.ts';
-import { checkTerminalEvents, illegalMove, legalOrigins, stampedPatch } from '../moves.ts';
+import { checkTerminalEvents, legalOrigins, stampedPatch, whyNotMoved } from '../moves.ts';
 import type { TaskPatch, TaskStore } from '../task-store.ts';
 import type { StoreParts } from './event-log.ts';
 import { places, recordOf, setFields } from './rows.ts';
@@ -32,9 +32,7 @@ export function createTaskMoves({ database, log, now }: StoreParts): TaskMoves {
         if (!(error instanceof ConditionFailed)) throw error;
         const task = readTask(database, taskId);
         if (!task) throw taskNotFound(taskId);
-        const named = typeof move.from === 'string' ? [move.from] : move.from;
-        const forbidden = named.includes(task.status) && !origins.includes(task.status);
-        throw forbidden ? illegalMove(task.status, move.to) : taskMoved(task);
+        throw whyNotMoved(task, move);
       }
     },
 

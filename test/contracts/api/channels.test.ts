@@ -170,6 +170,27 @@ describe('notifications', () => {
     expect(again.body.data.notifications).toEqual(notifications);
   });
 
+  it.each([
+    [{ slack: { channel: '#general' } }, 'notifications.slack.channel: must be `<team id>/<channel id>`'],
+    [{ email: { to: ['nobody'] } }, 'notifications.email.to.0: must be mail addresses'],
+  ])('of a repository say what is wrong with %j', async (notifications, message) => {
+    const answer = await request(platform, 'PUT', `/v1/repos/${encodeURIComponent(REPO)}`, {
+      key: await platform.key('root', ['admin']),
+      body: { notifications },
+    });
+    expect([answer.status, answer.body.error.message]).toEqual([400, expect.stringContaining(message)]);
+  });
+
+  it('of a task say what is told, not where', async () => {
+    const answer = await request(platform, 'POST', '/v1/tasks', {
+      key: await platform.key('dora'),
+      body: { repo: REPO, task_description: 'x', notifications: { slack: { channel: 'T1/C1' } } },
+    });
+    expect([answer.status, answer.body.error.message]).toEqual([
+      ...[400, expect.stringContaining('no such field: channel; allowed: enabled, events')],
+    ]);
+  });
+
   it.each([{ slack: 'off' }, { slack: { enabled: 'no' } }, { slack: { events: 'all' } }, 'none', [1]])(
     'are refused when they are %j',
     async (notifications) => {

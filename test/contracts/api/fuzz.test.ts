@@ -146,7 +146,9 @@ describe('whatever is asked', () => {
         );
         expect(status).toBeLessThan(500);
         // Channels have signatures of their own; here there are none.
-        if (path.startsWith('/v1/slack/')) expect([400, 404]).toContain(status);
+        if (/^.v1.(?:slack|github)\//.test(path)) expect([400, 404]).toContain(status);
+        // A signed delivery is read before its signature can be checked.
+        else if (anonymous && path === '/v1/webhooks/tasks') expect([400, 401, 403, 415]).toContain(status);
         else if (anonymous && path.startsWith('/v1/')) expect(status).toBe(401);
       }),
       { numRuns: 1_000 },

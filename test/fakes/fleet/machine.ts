@@ -66,11 +66,11 @@ export function createMachine(options: MachineOptions): SimMachine {
     BGAGENT_POLL_S: '0.05',
     BGAGENT_SPOT_POLL_S: '0.2',
     SIM_ROOT: root,
-    SIM_INSTANCE: id,
     SIM_ENDPOINT: endpoint,
     SIM_RUNNER: options.runner.join(' '),
   };
-  const tree = createProcessTree({ marker: `SIM_INSTANCE=${id}`, folders: [root] });
+  // Not by its id: other simulators have machines of the same ids.
+  const tree = createProcessTree({ marker: `SIM_ROOT=${root}`, folders: [root] });
   let dead = false;
 
   const run = (file: string, args: readonly string[]): ChildProcess =>

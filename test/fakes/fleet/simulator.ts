@@ -42,6 +42,8 @@ export interface SimulatorOptions {
   bucket?: string;
   documentPrefix?: string;
   clockSkewS?: number;
+  /** Commands in a page of a list. Default 2, so that readers have to go on; AWS has 50. */
+  pageSize?: number;
 }
 
 export async function createFleetSimulator(options: SimulatorOptions): Promise<FleetSimulator> {
@@ -80,7 +82,7 @@ export async function createFleetSimulator(options: SimulatorOptions): Promise<F
       return machine;
     },
   });
-  const ssm = ssmApi({ commands, instances, modes });
+  const ssm = ssmApi({ commands, instances, modes, pageSize: options.pageSize ?? 2 });
   const ec2 = ec2Api({ fleet, instances, modes });
   const asg = groupApi({ groups: scaling, byName, instances, modes });
 
@@ -181,10 +183,14 @@ export async function createFleetSimulator(options: SimulatorOptions): Promise<F
       const path = decodeURIComponent((request.url ?? '').split('?')[0] ?? '').slice(1);
       const [, id, rest] = /^imds\/([^/]+)\/latest\/(.*)$/.exec(path) ?? [];
       const target = request.headers['x-amz-target'];
-      if (id !== undefined && rest !== undefined) answerMetadata(id, rest, request, response);
-      else if (typeof target === 'string') answerJson(target.split('.')[1] ?? '', body, response);
-      else if (path === '') answerQuery(new URLSearchParams(body.toString()), response);
-      else answerS3(request.method ?? 'GET', path, body, response);
+      const answer = (): void => {
+        if (id !== undefined && rest !== undefined) answerMetadata(id, rest, request, response);
+        else if (typeof target === 'string') answerJson(target.split('.')[1] ?? '', body, response);
+        else if (path === '') answerQuery(new URLSearchParams(body.toString()), response);
+        else answerS3(request.method ?? 'GET', path, body, response);
+      };
+      if (modes.answerMs > 0) setTimeout(answer, modes.answerMs);
+      else answer();
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -10,22 +10,22 @@ interface Filter {
   Values?: string[];
 }
 
-const PAGE = 2;
-
-/** Systems Manager's answers, by action (JSON 1.1). Lists come in small pages, so that readers have to go on. */
+/** Systems Manager's answers, by action (JSON 1.1). */
 export function ssmApi({
   commands,
   instances,
   modes,
+  pageSize,
 }: {
   commands: SimCommands;
   instances: ReadonlyMap<string, SimInstance>;
   modes: Modes;
+  pageSize: number;
 }): Record<string, (request: Request) => unknown> {
   const paged = <T>(all: readonly T[], token: unknown): { items: T[]; NextToken?: string } => {
     const from = typeof token === 'string' && token !== '' ? Number(token) : 0;
-    const rest = from + PAGE < all.length ? { NextToken: String(from + PAGE) } : {};
-    return { items: all.slice(from, from + PAGE), ...rest };
+    const rest = from + pageSize < all.length ? { NextToken: String(from + pageSize) } : {};
+    return { items: all.slice(from, from + pageSize), ...rest };
   };
   const visible = (): SimCommand[] =>
     commands.all().filter(({ state }) => state.seen(modes.readDelayMs) !== undefined);

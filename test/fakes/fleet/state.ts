@@ -72,6 +72,8 @@ export interface SimCommand {
 export interface Modes {
   /** Describe and list calls show what was so long ago. */
   readDelayMs: number;
+  /** How long every answer takes to arrive. */
+  answerMs: number;
   /** Answers a call with a throttling error, and does nothing. */
   throttle(action: string): boolean;
   /** Does what was asked, and breaks the connection. */
@@ -88,6 +90,7 @@ export interface Modes {
 
 export const goodModes = (): Modes => ({
   readDelayMs: 0,
+  answerMs: 0,
   throttle: () => false,
   loseAnswer: () => false,
   refuse: () => undefined,

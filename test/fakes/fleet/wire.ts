@@ -5,7 +5,7 @@ import type { AwsError } from './state.ts';
 export type Xml = string | number | boolean | undefined | Xml[] | { [name: string]: Xml };
 
 /** Lists become `<member>` (Auto Scaling) or `<item>` (EC2). */
-export function toXml(value: Xml, element: 'member' | 'item'): string {
+function toXml(value: Xml, element: 'member' | 'item'): string {
   if (value === undefined) return '';
   if (Array.isArray(value))
     return value.map((each) => `<${element}>${toXml(each, element)}</${element}>`).join('');

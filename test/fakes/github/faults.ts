@@ -17,6 +17,8 @@ export interface Fault {
   path?: RegExp;
   /** How often. Default 1. */
   times?: number;
+  /** How many such requests pass first. Default 0. */
+  after?: number;
   failure: Failure;
 }
 

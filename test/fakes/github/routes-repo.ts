@@ -10,6 +10,19 @@ export const repoRoutes: readonly Route[] = [
     status: 200,
     body: repoShape(call, call.repo),
   })),
+  route(
+    'GET',
+    '/repos/{owner}/{repo}/collaborators/{username}/permission',
+    [{ metadata: 'read' }],
+    ({ repo, params }) => {
+      const login = params.username ?? '';
+      const level = login === repo.owner ? 'admin' : repo.collaborators.get(login);
+      return {
+        status: 200,
+        body: { permission: level ?? (repo.private ? 'none' : 'read'), role_name: level ?? 'none' },
+      };
+    },
+  ),
   route('GET', '/repos/{owner}/{repo}/git/ref/heads/{+branch}', READ, ({ repo, params }) => {
     if (isEmpty(repo)) throw new Refusal(409, 'Git Repository is empty.');
     const branch = params.branch ?? '';

@@ -241,6 +241,10 @@ function takeFault(faults: Fault[], method: string, path: string): Failure | und
   );
   const fault = faults[index];
   if (!fault) return undefined;
+  if ((fault.after ?? 0) > 0) {
+    faults[index] = { ...fault, after: (fault.after ?? 0) - 1 };
+    return undefined;
+  }
   const left = (fault.times ?? 1) - 1;
   if (left <= 0) faults.splice(index, 1);
   else faults[index] = { ...fault, times: left };
