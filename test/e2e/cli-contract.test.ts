@@ -87,6 +87,8 @@ describe('a webhook', () => {
     });
     writeFileSync(secretFile, 'whsec_wrong');
     expect(await test()).toMatchObject({ exit: 4 });
+    writeFileSync(secretFile, '\n');
+    expect(await test()).toMatchObject({ exit: 2, err: expect.stringContaining('--secret-file') });
     expect((await bgagent(['webhook', 'list'])).out).toMatch(/ci .*active/);
     expect((await bgagent(['webhook', 'revoke', made.webhook_id])).exit).toBe(0);
     expect((await bgagent(['webhook', 'revoke', made.webhook_id])).exit).toBe(1);
