@@ -436,7 +436,7 @@ export const ERRORS = {
     category: 'repository',
     title: 'The push was refused',
     remedy:
-      'Check that the credentials are still good (`bgagent doctor`), the push right and the branch protection of the repository.',
+      'Check that the credentials are still good (`bgagent doctor`), the push right and the branch protection of the repository. What was done is kept as the diff of the task.',
     retryable: false,
   },
   WORKFLOW_FILES_REFUSED: {
