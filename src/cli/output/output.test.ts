@@ -126,6 +126,23 @@ describe('an event', () => {
     expect(eventLine(event('something_new'))).toEqual({ label: 'something_new', text: '', tone: 'dim' });
   });
 
+  it('says of every check how it went, and why one says nothing', () => {
+    const checks = [
+      { check: 'build', before: 'passed', after: 'passed', regressed: false, reason: null },
+      {
+        check: 'lint',
+        before: 'not_verified',
+        after: 'not_verified',
+        regressed: false,
+        reason: 'no such command',
+      },
+      { check: 'test', before: 'passed', after: 'failed', regressed: true, reason: 'exit code 1' },
+    ];
+    expect(eventLine(event('verification_completed', { checks, regressed: ['test'] }))?.text).toBe(
+      'build passed, lint not verified (no such command), test failed, worse than before the work: test',
+    );
+  });
+
   it('can not drive the terminal by what the agent printed', () => {
     expect(eventLine(event('agent_output', { preview: `${ESC}[2Jhi${ESC}]0;x\u0007`, lines: 1 }))?.text).toBe(
       'hi',

@@ -49,7 +49,7 @@ function endRows(task: TaskDetail, style: Style, fetch: boolean): Rows {
     ['said', line(task.outcome_summary)],
     ['cost', task.cost_usd === null ? null : `$${task.cost_usd.toFixed(4)}`],
     ['took', task.duration_s === null ? null : duration(task.duration_s * 1_000)],
-    ['compare', line(task.compare_url)],
+    ['compare', task.head_sha ? line(task.compare_url) : null],
     ['pull request', line(task.pr_url)],
     ['fetch it', task.head_sha && fetch ? style.accent(fetchCommand(task)) : null],
   ];
@@ -117,17 +117,21 @@ export function timingsView(timings: Timings, totalMs: number, style: Style): st
   );
 }
 
-function verdicts(task: TaskDetail, style: Style): string | null {
-  const told = (
-    [
-      ['build', task.build_passed],
-      ['lint', task.lint_passed],
-    ] as const
-  ).flatMap(([what, passed]) =>
-    passed === null ? [] : [passed ? style.good(`${what} passed`) : style.bad(`${what} failed`)],
-  );
-  return told.length > 0 ? told.join(', ') : null;
+function verdicts({ verification }: TaskDetail, style: Style): string | null {
+  if (!verification?.length) return null;
+  const paints = { passed: style.good, failed: style.bad, not_verified: style.warn };
+  return verification.map((result) => paints[result.after](checkText(result))).join(', ');
 }
+
+interface CheckWords {
+  check: string;
+  after: string;
+  reason: string | null;
+}
+
+/** `lint not verified (no such command)`. Why a check failed is in the log. */
+export const checkText = ({ check, after, reason }: CheckWords): string =>
+  `${check} ${after.replace('_', ' ')}${after === 'not_verified' && reason ? ` (${cut(cleanLine(reason))})` : ''}`;
 
 const withoutPassword = (url: string): string => url.replace(/^(\w+:\/\/)[^/@]*@/, '$1');
 const line = (text: string | null): string | null => (text === null ? null : cut(cleanLine(cleanText(text))));
