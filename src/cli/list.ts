@@ -55,7 +55,7 @@ function tableOf(tasks: readonly TaskSummary[], { style, width, now }: Cli): str
       { title: 'repo', value: ({ repo }) => repo },
       {
         title: 'asked',
-        value: askedFor,
+        value: (task) => askedFor(task),
         flexible: true,
       },
     ],
