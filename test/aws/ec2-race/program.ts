@@ -91,7 +91,7 @@ async function drive(compute: Ec2Compute, { taskId, attempt }: Job): Promise<voi
   const deadlineAtMs = clock.now() + 3_600_000;
   const spec = { taskId, attempt, token: 'token', readOnly: false, instanceType: null, deadlineAtMs };
   while ((await insisting(() => compute.start(spec))).kind !== 'started')
-    await clock.delay(2_000 + 6_000 * Math.random());
+    await clock.delay(5_000 + 15_000 * Math.random());
   for (let looks = 1; ; looks += 1) {
     const state = await tasks.state(taskId, attempt);
     if (state === 'stale') return;
