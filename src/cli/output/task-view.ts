@@ -1,4 +1,4 @@
-import type { TaskDetail } from '../../api/client.ts';
+import type { TaskDetail, TaskSummary } from '../../api/client.ts';
 import { isTerminal } from '../../task/status.ts';
 import type { Timings } from '../../task/task.ts';
 import { type Style, statusPaint } from './style.ts';
@@ -20,8 +20,7 @@ export function taskView(task: TaskDetail, style: Style, now: number): string {
       task.cancel_requested_at && !ended ? `asked for ${relative(task.cancel_requested_at, now)}` : null,
     ],
     ['repo', cleanLine(task.repo)],
-    ['asked', line(task.task_description)],
-    ['issue', task.issue_number === null ? null : `#${task.issue_number}`],
+    ['asked', line(askedFor(task))],
     ['workflow', cleanLine(task.resolved_workflow.id)],
     ['pull request', ended ? null : line(task.pr_url)],
     ['agent', cleanLine(task.model_id ? `${task.agent}, ${task.model_id}` : task.agent)],
@@ -53,6 +52,15 @@ function endRows(task: TaskDetail, style: Style, fetch: boolean): Rows {
     ['pull request', line(task.pr_url)],
     ['fetch it', task.head_sha && fetch ? style.accent(fetchCommand(task)) : null],
   ];
+}
+
+/** What the task is about: what was written, `issue #12`, `pull request #34`. */
+export function askedFor(task: Pick<TaskSummary, 'task_description' | 'issue_number' | 'pr_number'>): string {
+  const issue = task.issue_number === null ? '' : `issue #${task.issue_number}`;
+  // Also a new task gets one in the end, which it wasn't asked about.
+  const pull = task.pr_number === null || issue !== '' ? '' : `pull request #${task.pr_number}`;
+  if (task.task_description === null) return issue || pull;
+  return issue === '' ? task.task_description : `${issue}: ${task.task_description}`;
 }
 
 /** `COMPLETED  changes`, in the colour of the status. */
