@@ -100,6 +100,8 @@ describe('what there is to see', () => {
   it('is nothing to decide and no policy, in this version', async () => {
     expect(await bgagent(['pending'])).toMatchObject({ exit: 0, out: 'Nothing waits for a person.\n' });
     expect((await json('pending')).value).toEqual([]);
+    expect((await bgagent(['fleet'])).out).toMatch(/^active +\d+ of 1000\n.*\nqueued .*\nbackends +local/);
+    expect((await json('fleet')).value).toMatchObject({ instances: [], queue: { length: 0 } });
     await json('repo', 'add', repo);
     expect((await json('policies', 'list', '--repo', repo)).value).toEqual({
       repo_id: repo,
