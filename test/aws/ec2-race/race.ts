@@ -115,7 +115,8 @@ export async function runRace(options: RaceOptions): Promise<RaceResult> {
   for (let at = 0; at < options.processes; at += 1) spawnChild();
   let [nextKill, nextDeath] = [options.killProcessEvery, options.killMachineEvery];
   try {
-    while (children.size > 0) {
+    // After a first violation nothing more is proved, and the race may have no end.
+    while (children.size > 0 && violations.length === 0) {
       await new Promise((resolve) => setTimeout(resolve, 20));
       const done = tasks.done();
       if (done >= nextKill && done < options.tasks * 0.9) {
