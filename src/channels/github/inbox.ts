@@ -2,6 +2,7 @@ import { ZodError } from 'zod';
 import type { Collaboration } from '../../forge/collaboration.ts';
 import { BgAgentError, codeOf, ERRORS, messageOf } from '../../task/errors.ts';
 import type { Log } from '../../task/log.ts';
+import { isTerminal } from '../../task/status.ts';
 import type { Actor, ChannelInbox, InboundAnswer, InboundRequest, TaskActions } from '../channel.ts';
 import { type Asked, type AskedTask, askedBy, type Sender } from './webhook-events.ts';
 
@@ -23,6 +24,9 @@ export interface GitHubInboxOptions {
 
 /** Rounds that the platform takes by itself on one pull request: a review or failed checks, and no endless quarrel with either. */
 const FOLLOW_UPS = 2;
+
+/** Tasks of a person that are looked through for those to cancel. */
+const LOOK_BACK = 100;
 
 /**
  * Webhooks of GitHub. GitHub waits ten seconds for the answer, so the task is there when it is answered. The delivery's id is the
@@ -81,6 +85,7 @@ function parsed(request: InboundRequest): unknown {
 async function act(options: GitHubInboxOptions, asked: Asked, delivery: string): Promise<string> {
   if (asked.kind === 'nothing') return `nothing to do: ${asked.why}`;
   if (asked.kind === 'link') return link(options, asked);
+  if (asked.kind === 'cancel') return cancel(options, asked);
   const { request } = asked;
   if (!(await options.collaborationFor(request.repo)?.mayPush(request.repo, request.sender.login)))
     return `nothing to do: ${request.sender.login} may not push to ${request.repo}`;
@@ -107,6 +112,28 @@ async function link(
       : 'This code is not valid, or not any more. `bgagent github link` makes a new one.',
   );
   return actor ? `linked to ${actor.userId}` : 'the code is not valid';
+}
+
+/** Ends what the person has under way there; the task's comment says so when it's proven. */
+async function cancel(
+  options: GitHubInboxOptions,
+  { repo, number, sender }: Extract<Asked, { kind: 'cancel' }>,
+): Promise<string> {
+  const actor = await options.actorOf(sender);
+  if (!actor) return `nothing to do: the account of ${sender.login} is linked to no user`;
+  const recent = await options.actions.recent(actor, LOOK_BACK);
+  const theirs = recent.filter(
+    (task) =>
+      task.repo === repo &&
+      (task.issue_number === number || task.pr_number === number) &&
+      !isTerminal(task.status),
+  );
+  for (const { task_id } of theirs) await options.actions.cancel(actor, task_id);
+  if (theirs.length === 0) {
+    await say(options, { repo, number, sender }, 'You have no task under way here.');
+    return 'nothing to do: no task is under way';
+  }
+  return `cancelled ${theirs.map(({ task_id }) => task_id).join(', ')}`;
 }
 
 /**
