@@ -133,6 +133,8 @@ describe('the inbox of GitHub', () => {
         },
       },
     ]);
+    const comments = github.repo('octo/hello').issues.get(12)?.comments ?? [];
+    expect(comments.map(({ body }) => body)).toEqual([expect.stringContaining('bgagent has taken this on')]);
   });
 
   it('makes no second task of a delivery that comes again, or is replayed', async () => {

@@ -3,7 +3,9 @@ import type { Collaboration } from '../../forge/collaboration.ts';
 import { BgAgentError, codeOf, ERRORS, messageOf } from '../../task/errors.ts';
 import type { Log } from '../../task/log.ts';
 import { isTerminal } from '../../task/status.ts';
+import type { Task } from '../../task/task.ts';
 import type { Actor, ChannelInbox, InboundAnswer, InboundRequest, TaskActions } from '../channel.ts';
+import { renderComment } from './render.ts';
 import { type Asked, type AskedTask, askedBy, type Sender } from './webhook-events.ts';
 
 export interface GitHubInboxOptions {
@@ -95,7 +97,8 @@ async function act(options: GitHubInboxOptions, asked: Asked, delivery: string):
     await tellHowToLink(options, request);
     return `nothing to do: the account of ${request.sender.login} is linked to no user`;
   }
-  const { task } = await options.actions.submit(actor, inbound(request), `github:${delivery}`);
+  const { task, created } = await options.actions.submit(actor, inbound(request), `github:${delivery}`);
+  if (created) await acknowledge(options, request, task);
   return `task ${task.task_id}`;
 }
 
@@ -146,7 +149,8 @@ async function followUp(options: GitHubInboxOptions, request: AskedTask, taskId:
   for (let round = 1; round <= FOLLOW_UPS; round += 1) {
     try {
       const key = `github:follow-up:${request.repo}#${request.prNumber}:${round}`;
-      const { task } = await options.actions.submit(owner, inbound(request), key);
+      const { task, created } = await options.actions.submit(owner, inbound(request), key);
+      if (created) await acknowledge(options, request, task);
       return `task ${task.task_id}, round ${round} of ${FOLLOW_UPS}`;
     } catch (error) {
       if (codeOf(error) !== 'DUPLICATE_TASK') throw error;
@@ -164,6 +168,17 @@ const inbound = ({ repo, issueNumber, prNumber, description, sender, followsUp }
   metadata: { login: sender.login, ...(followsUp === null ? {} : { follows_up: followsUp }) },
 });
 
+/** Whoever asks here sees at once that they were heard: the task's comment begins, and is edited as the task goes on. */
+const acknowledge = (options: GitHubInboxOptions, { repo, issueNumber, prNumber }: AskedTask, task: Task) =>
+  comment(
+    options,
+    { repo, number: issueNumber ?? prNumber ?? 0 },
+    {
+      taskId: task.task_id,
+      body: renderComment(task, { type: 'task_created', timestamp: task.created_at }),
+    },
+  );
+
 const tellHowToLink = (options: GitHubInboxOptions, { repo, issueNumber, prNumber, sender }: AskedTask) =>
   say(
     options,
@@ -176,14 +191,21 @@ const tellHowToLink = (options: GitHubInboxOptions, { repo, issueNumber, prNumbe
     ].join('\n'),
   );
 
-/** One comment a person and thread, edited in place. What can't be said is no reason to have GitHub try the delivery again. */
-async function say(
-  { collaborationFor, log }: GitHubInboxOptions,
+/** One comment a person and thread, edited in place. */
+const say = (
+  options: GitHubInboxOptions,
   { repo, number, sender }: { repo: string; number: number; sender: Sender },
   body: string,
+): Promise<void> => comment(options, { repo, number }, { taskId: `account-${sender.id}`, body });
+
+/** What can't be said is no reason to have GitHub try the delivery again. */
+async function comment(
+  { collaborationFor, log }: GitHubInboxOptions,
+  { repo, number }: { repo: string; number: number },
+  said: { taskId: string; body: string },
 ): Promise<void> {
   try {
-    await collaborationFor(repo)?.comment(repo, number, { taskId: `account-${sender.id}`, body });
+    await collaborationFor(repo)?.comment(repo, number, said);
   } catch (error) {
     log.warn(
       { event: 'channel.github.reply_failed', repo, number, error: messageOf(error) },
