@@ -8,6 +8,8 @@ export default defineConfig({
     maxWorkers: 2,
     reporters: ['default', './test/closing-line.ts'],
     retry: process.env.CI ? 1 : 0,
+    // One second, the default, is too short for a loaded machine.
+    expect: { poll: { timeout: 20_000 } },
     testTimeout: 240_000,
     hookTimeout: 240_000,
   },

@@ -11,7 +11,9 @@ export default defineConfig({
     reporters: ['default', './test/closing-line.ts'],
     // A second try only in CI, where machines may be slow; what passed only then is named at the end of the output.
     retry: process.env.CI ? 1 : 0,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // One second, the default, is too short for a loaded machine.
+    expect: { poll: { timeout: 20_000 } },
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

@@ -2,6 +2,7 @@ import type { ChannelInbox } from '../channels/channel.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Screen } from '../policy/screen.ts';
 import type { BlobStore } from '../stores/blob-store.ts';
+import type { FleetInstance } from '../stores/instance-store.ts';
 import type { SecretStore } from '../stores/secret-store.ts';
 import type { Stores } from '../stores/stores.ts';
 import { earliestId } from '../task/ids.ts';
@@ -57,6 +58,8 @@ export interface ApiDeps {
     /** Left out = it has no instance types. */
     instanceTypes?: readonly string[];
   }[];
+  /** The machines of the fleet. Default: there is none. */
+  instances(): Promise<FleetInstance[]>;
   /** Who a caller is. Default: API keys of the stores, and tokens of `oidc_issuer`. */
   authenticate: Authenticate;
   /** Where the services of channels post what people do there. Default: none. */
@@ -78,6 +81,7 @@ type Defaulted =
   | 'workflows'
   | 'computes'
   | 'inboxes'
+  | 'instances'
   | 'cancelWaitMs'
   | 'pingIntervalMs';
 
@@ -91,6 +95,7 @@ export const withDefaults = (options: ApiOptions): ApiDeps => ({
     now: options.now,
   }),
   inboxes: {},
+  instances: async () => [],
   metrics: createDeferredMetrics(defaultMetrics(options)),
   agents: ['command'],
   workflows: createWorkflows(),

@@ -91,6 +91,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./api-key.ts'),
   },
   {
+    name: 'fleet',
+    summary: 'show what runs where, what waits, and the machines',
+    group: 'Administration',
+    load: () => import('./fleet.ts'),
+  },
+  {
     name: 'deliveries',
     summary: 'see what channels were told, and try again what failed',
     group: 'Administration',

@@ -1,4 +1,5 @@
 import type { Settings } from '../config/settings.ts';
+import type { AwsInspection } from '../entry/aws-checks.ts';
 import type { Inspection } from '../entry/inspect.ts';
 import { BgAgentError, ERRORS, messageOf } from '../task/errors.ts';
 import type { Cli } from './cli.ts';
@@ -69,6 +70,16 @@ export function machineChecks(input: {
       `${bytes(disk.blobs + disk.sessions)}, at most ${settings.agent_output_max_mb} MB of output a task; they go with their task`,
     ),
   ];
+}
+
+/** What the backends on AWS lack; nothing to say when there is none. */
+export function awsChecks(aws: AwsInspection | null): Check[] {
+  if (aws === null) return [];
+  if (aws.problems.length === 0)
+    return [check('aws', 'ok', `${aws.backends.join(', ')}: settings and credentials are there`)];
+  return aws.problems.map(({ problem, remedy }) =>
+    check('aws', 'fail', `${aws.backends.join(', ')}: ${problem}`, remedy),
+  );
 }
 
 /** Whether the platform that commands would talk to answers, and takes the key. */

@@ -2,7 +2,7 @@ import { loadSettings } from '../config/load.ts';
 import type { Inspection } from '../entry/inspect.ts';
 import type { Cli } from './cli.ts';
 import type { Configure } from './commands.ts';
-import { type Check, machineChecks, platformCheck } from './doctor-checks.ts';
+import { awsChecks, type Check, machineChecks, platformCheck } from './doctor-checks.ts';
 import { githubChecks } from './doctor-github.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { cleanLine } from './output/untrusted.ts';
@@ -17,6 +17,7 @@ async function doctor(cli: Cli): Promise<ExitCode> {
   const { environment, dataDir } = cli;
   const settings = await loadSettings({ environment, dataDir });
   const { inspectMachine } = await import('../entry/inspect.ts');
+  const { inspectAws } = await import('../entry/aws-checks.ts');
   const inspection: Inspection = await inspectMachine({ dataDir, environment: environment.inherited });
   const checks = [
     ...machineChecks({ inspection, settings, dataDir, nodeVersion: process.versions.node }),
@@ -29,6 +30,7 @@ async function doctor(cli: Cli): Promise<ExitCode> {
       }),
     ),
     ...(await githubChecks(cli)),
+    ...awsChecks(await inspectAws(settings)),
     await platformCheck(cli),
   ];
   cli.printJson({ checks, inspection });

@@ -4,6 +4,7 @@ import type { Configure } from './commands.ts';
 import { EXIT } from './exit-codes.ts';
 import { statusPaint } from './output/style.ts';
 import { table } from './output/table.ts';
+import { askedFor } from './output/task-view.ts';
 import { relative } from './output/time.ts';
 import { collect } from './pages.ts';
 import { list, wholeNumber } from './parse.ts';
@@ -54,7 +55,7 @@ function tableOf(tasks: readonly TaskSummary[], { style, width, now }: Cli): str
       { title: 'repo', value: ({ repo }) => repo },
       {
         title: 'asked',
-        value: ({ task_description, issue_number }) => task_description ?? `#${issue_number ?? ''}`,
+        value: (task) => askedFor(task),
         flexible: true,
       },
     ],

@@ -92,6 +92,10 @@ async function test(cli: Cli, webhookId: string, options: TestOptions): Promise<
   if ((options.repo === undefined) !== (options.task === undefined))
     throw new BgAgentError('VALIDATION_ERROR', '--repo and --task go together', { field: 'repo' });
   const secret = await readSecret(options.secretFile);
+  if (secret === '')
+    throw new BgAgentError('VALIDATION_ERROR', '--secret-file: there is nothing in it', {
+      field: 'secret_file',
+    });
   const client = await cli.client();
   // Without a task the body is refused, but only after its signature is known.
   const body = JSON.stringify(

@@ -77,9 +77,9 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Env
   };
 }
 
-/** npm tells what it runs of which package. */
+/** npm tells what it runs of which package: `run-script` up to version 10, then `run`. */
 const isRunByNpm = ({ npm_command, npm_package_name }: NodeJS.ProcessEnv): boolean =>
-  npm_command === 'run-script' && npm_package_name === 'bgagent';
+  (npm_command === 'run' || npm_command === 'run-script') && npm_package_name === 'bgagent';
 
 type SettingName = keyof typeof settingsSchema.shape;
 const isSetting = (name: string): name is SettingName => Object.hasOwn(settingsSchema.shape, name);

@@ -123,9 +123,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       log,
     });
     closers.push(() => local.close());
+    const instances = createInstanceStore({ database, now });
     const ec2 = await openEc2({
       settings,
-      instances: createInstanceStore({ database, now }),
+      instances,
       apiUrl: () => apiUrl,
       events: computeEvents,
       now,
@@ -193,6 +194,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       agents: ['command', 'claude', 'codex'],
       payloadFor: (task) => loadPayload(blobs, task, now()),
       computes: computes.map(({ type, capabilities }) => ({ type, ...capabilities })),
+      instances: () => instances.list(settings.ec2_fleet),
       closing: closing.signal,
     });
     deps.onReconciled = apiDeps.metrics.reconciled;

@@ -35,7 +35,7 @@ describe('the workflow of a task', () => {
       'session_started',
       'task_completed',
     ]);
-    await vi.waitFor(async () => expect(await world.compute.list()).toEqual([]));
+    await vi.waitFor(async () => expect(await world.compute.list()).toEqual([]), { timeout: 20_000 });
     expect(await world.deps.stores.tasks.slots()).toEqual([]);
   });
 
@@ -153,7 +153,7 @@ describe('the workflow of a task', () => {
       if (failures-- > 0) throw new Error('throttled');
     };
     await world.deps.waker.wake(taskId);
-    await vi.waitFor(() => expect(failures).toBe(0));
+    await vi.waitFor(() => expect(failures).toBe(0), { timeout: 20_000 });
     await report(taskId);
     await until(taskId, 'COMPLETED');
   });

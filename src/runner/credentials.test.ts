@@ -84,8 +84,9 @@ describe('credentials of a run', () => {
     expect(fake.credentialsAsked).toBe(1);
     now += 10 * MINUTE;
     expect(await modelAccess()).toMatchObject({ access_key_id: 'ASIAEXAMPLE1' });
-    await vi.waitFor(async () =>
-      expect(await modelAccess()).toMatchObject({ access_key_id: 'ASIAEXAMPLE2' }),
+    await vi.waitFor(
+      async () => expect(await modelAccess()).toMatchObject({ access_key_id: 'ASIAEXAMPLE2' }),
+      { timeout: 20_000 },
     );
     expect(fake.credentialsAsked).toBe(2);
     expect(hidden).toEqual(expect.arrayContaining(['role-secret-1', 'role-secret-2', 'role-session-2']));

@@ -49,7 +49,12 @@ export async function deliver(
       return commitStaged({ ...input, startSha: workspace.startSha, partial, summary });
     });
     const transfer = transferOf(input);
-    const pushed = await push(input, { transfer, commit, partial, startSha: workspace.startSha });
+    const pushed = await push(input, { transfer, commit, partial, startSha: workspace.startSha }).catch(
+      async (error: unknown) => {
+        if (commit !== null) await keepDiff(input, { commit, transfer }, outcome);
+        throw error;
+      },
+    );
     if (pushed) await describe(input, { pushed, transfer }, outcome);
     if (partial) outcome.partial = pushed !== null;
     else if (pushed?.kind === 'rescued') {
@@ -119,6 +124,23 @@ async function describe(
   outcome.diff_stat = diff.stat;
   outcome.diff = diff.text;
   outcome.diff_truncated = diff.truncated;
+}
+
+/** What can't be pushed is not lost: people get it as a diff. */
+async function keepDiff(
+  { git, folders, payload, output }: WorkInput,
+  { commit, transfer }: { commit: string; transfer: Transfer },
+  outcome: OutcomeReport,
+): Promise<void> {
+  try {
+    const options = { ...(await transferOptions(transfer)), gitDir: folders.git };
+    const diff = await diffOf(git, options, payload.repo.base_sha, commit);
+    outcome.diff = diff.text;
+    outcome.diff_stat = diff.stat;
+    outcome.diff_truncated = diff.truncated;
+  } catch (error) {
+    output.note(`the diff could not be kept: ${messageOf(error)}\n`);
+  }
 }
 
 /** With fresh credentials: since the clone, hours ago perhaps, the token may have been replaced. */

@@ -69,7 +69,7 @@ describe('the reporter', () => {
 
   it('beats when there is nothing to tell', async () => {
     const { reporter, reports } = record({ heartbeatMs: 60 });
-    await vi.waitFor(() => expect(reports.length).toBeGreaterThan(1));
+    await vi.waitFor(() => expect(reports.length).toBeGreaterThan(1), { timeout: 20_000 });
     reporter.close();
     expect(reports[0]).toEqual({ events: [], log: null, outcome: null });
   });
@@ -81,7 +81,7 @@ describe('the reporter', () => {
       },
     });
     reporter.event('agent_output', { preview: 'odd', lines: 1 });
-    await vi.waitFor(() => expect(reports).toHaveLength(1));
+    await vi.waitFor(() => expect(reports).toHaveLength(1), { timeout: 20_000 });
     await reporter.outcome(anOutcome());
     expect(errors).toEqual([]);
     expect(reports.at(-1)).toMatchObject({ events: [], outcome: { result: 'changes' } });
@@ -105,7 +105,7 @@ describe('the reporter', () => {
       },
     });
     reporter.event('agent_output', { preview: 'x', lines: 1 });
-    await vi.waitFor(() => expect(errors).toHaveLength(1));
+    await vi.waitFor(() => expect(errors).toHaveLength(1), { timeout: 20_000 });
     reporter.event('agent_output', { preview: 'y', lines: 1 });
     await expect(reporter.outcome(anOutcome())).rejects.toThrow();
     expect(reports).toHaveLength(1);

@@ -12,6 +12,11 @@ export interface Room extends Pick<AgentInput, 'start' | 'environment'> {
   command(commandLine: string, timeoutMs: number): Promise<CommandEnd>;
 }
 
+/**
+ * Marks what is the agent's. Not the variable by which a backend marks its whole session: the sandbox's own proxy inherits that
+ * from the runner, and is needed until the last command has ended.
+ */
+const AGENT_MARKER = 'BGAGENT_AGENT_OF';
 /** Characters of a command's output that are handed on. */
 const TAIL_LENGTH = 8_000;
 
@@ -26,7 +31,7 @@ export function createRoom(
   const start = createLauncher({
     sandbox,
     workspace: folders.work,
-    marker: `BGAGENT_SESSION=${session}`,
+    marker: `${AGENT_MARKER}=${session}`,
     folders: [folders.work, folders.home, folders.tmp],
     limits: {
       maxProcesses: payload.limits.agent_max_processes,
@@ -84,6 +89,7 @@ function agentEnvironment(
     TMPDIR: folders.tmp,
     TERM: 'dumb',
     BGAGENT_SESSION: session,
+    [AGENT_MARKER]: session,
     BGAGENT_TASK_ID: payload.task_id,
     ...(payload.outcome === 'review' ? { BGAGENT_REVIEW_FILE: reviewFile } : {}),
   };

@@ -131,6 +131,9 @@ describe('a runner', () => {
     expect(outcome).toMatchObject({
       result: 'failed',
       error: { code: 'PUSH_REJECTED', message: expect.stringContaining('did not make') },
+      head_sha: null,
+      diff_stat: { files_changed: 1 },
+      diff: expect.stringContaining('+mine'),
     });
     expect(git(world.repo, 'rev-parse', payload.repo.branch_name)).toBe(world.sha);
   });

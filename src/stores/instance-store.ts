@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 /**
  * The machines of a fleet, which session has which, and who waits for one. A claim is one conditional write on the machine's own
  * record: nothing that comes second-hand (a tag, a list of machines) decides who may use it. Times are milliseconds since 1970.
@@ -53,55 +55,59 @@ export interface InstanceStore {
   dropWish(sessionId: string): Promise<void>;
 }
 
-export type FreePhase = 'booting' | 'idle' | 'draining' | 'boot-failed';
-
-export interface FleetInstance {
-  instanceId: string;
-  fleet: string;
+export const fleetInstanceSchema = z.object({
+  instanceId: z.string(),
+  fleet: z.string(),
   /** Instance type and purchase option, `<type>/<purchase>`: machines of one pool are alike. */
-  pool: string;
-  phase: FreePhase | 'busy';
+  pool: z.string(),
+  phase: z.enum(['booting', 'idle', 'busy', 'draining', 'boot-failed']),
   /** Since when it is in this phase. */
-  sinceMs: number;
+  sinceMs: z.number(),
   /** The session that has it; null exactly when it isn't busy. */
-  sessionId: string | null;
+  sessionId: z.string().nullable(),
   /** The command that checks whether it has booted; null = none yet. */
-  checkCommandId: string | null;
+  checkCommandId: z.string().nullable(),
   /** Why it is in its phase, in words for people. */
-  reason: string | null;
+  reason: z.string().nullable(),
   /** Sessions that it has had. */
-  sessionsRun: number;
-}
+  sessionsRun: z.number(),
+});
 
+export type FleetInstance = z.infer<typeof fleetInstanceSchema>;
+export type FreePhase = Exclude<FleetInstance['phase'], 'busy'>;
 export type InstancePatch = Partial<Pick<FleetInstance, 'checkCommandId' | 'reason' | 'sinceMs'>>;
 
-/** One attempt of a task on a machine. Kept after the machine is released, so that a second start finds the first. */
-export interface FleetSession {
-  /** `<task id>-<attempt>` */
-  sessionId: string;
-  fleet: string;
-  taskId: string;
-  /** The epoch: an attempt that is no longer current is refused everywhere. */
-  attempt: number;
-  instanceId: string;
-  /** Who claimed it: a process of the platform, for people. */
-  owner: string;
-  claimedAtMs: number;
-  /** From then on the machine may be taken back, once the session is proven gone. */
-  expiresAtMs: number;
-  /** Where the session's payload lies. */
-  payloadKey: string;
-  commandId: string | null;
-  end: SessionEnd | null;
-  /** Its machine was given back. */
-  released: boolean;
-}
+const sessionEndSchema = z.object({
+  kind: z.enum(['exited', 'interrupted']),
+  exitCode: z.number().nullable(),
+  reason: z.string(),
+});
 
-export interface SessionEnd {
-  kind: 'exited' | 'interrupted';
-  exitCode: number | null;
-  reason: string;
-}
+export type SessionEnd = z.infer<typeof sessionEndSchema>;
+
+/** One attempt of a task on a machine. Kept after the machine is released, so that a second start finds the first. */
+export const fleetSessionSchema = z.object({
+  /** `<task id>-<attempt>` */
+  sessionId: z.string(),
+  fleet: z.string(),
+  taskId: z.string(),
+  /** The epoch: an attempt that is no longer current is refused everywhere. */
+  attempt: z.number(),
+  instanceId: z.string(),
+  /** Who claimed it: a process of the platform, for people. */
+  owner: z.string(),
+  claimedAtMs: z.number(),
+  /** From then on the machine may be taken back, once the session is proven gone. */
+  expiresAtMs: z.number(),
+  /** Where the session's payload lies. */
+  payloadKey: z.string(),
+  commandId: z.string().nullable(),
+  end: sessionEndSchema.nullable(),
+  /** Its machine was given back. */
+  released: z.boolean(),
+});
+
+export type FleetSession = z.infer<typeof fleetSessionSchema>;
 
 export interface Wish {
   sessionId: string;

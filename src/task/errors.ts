@@ -435,7 +435,8 @@ export const ERRORS = {
   PUSH_REJECTED: {
     category: 'repository',
     title: 'The push was refused',
-    remedy: 'Check the push right and the branch protection of the repository.',
+    remedy:
+      'Check that the credentials are still good (`bgagent doctor`), the push right and the branch protection of the repository. What was done is kept as the diff of the task.',
     retryable: false,
   },
   WORKFLOW_FILES_REFUSED: {

@@ -134,7 +134,7 @@ function checkEvents(events: TaskEvent[]): void {
 async function nothingLeft(dataDir: string, ids: string[]): Promise<void> {
   const workspaces = join(dataDir, 'work', 'runs');
   const empty = async (folder: string) => (await readdir(folder).catch(() => [])).length === 0;
-  for (const until = Date.now() + 15_000; Date.now() < until; await delay(100)) {
+  for (const until = Date.now() + 60_000; Date.now() < until; await delay(100)) {
     if ((await empty(join(dataDir, 'sessions'))) && (await empty(workspaces))) break;
   }
   expect(await readdir(join(dataDir, 'sessions'))).toEqual([]);

@@ -87,6 +87,8 @@ describe('a webhook', () => {
     });
     writeFileSync(secretFile, 'whsec_wrong');
     expect(await test()).toMatchObject({ exit: 4 });
+    writeFileSync(secretFile, '\n');
+    expect(await test()).toMatchObject({ exit: 2, err: expect.stringContaining('--secret-file') });
     expect((await bgagent(['webhook', 'list'])).out).toMatch(/ci .*active/);
     expect((await bgagent(['webhook', 'revoke', made.webhook_id])).exit).toBe(0);
     expect((await bgagent(['webhook', 'revoke', made.webhook_id])).exit).toBe(1);
@@ -98,6 +100,8 @@ describe('what there is to see', () => {
   it('is nothing to decide and no policy, in this version', async () => {
     expect(await bgagent(['pending'])).toMatchObject({ exit: 0, out: 'Nothing waits for a person.\n' });
     expect((await json('pending')).value).toEqual([]);
+    expect((await bgagent(['fleet'])).out).toMatch(/^active +\d+ of 1000\n.*\nqueued .*\nbackends +local/);
+    expect((await json('fleet')).value).toMatchObject({ instances: [], queue: { length: 0 } });
     await json('repo', 'add', repo);
     expect((await json('policies', 'list', '--repo', repo)).value).toEqual({
       repo_id: repo,
@@ -136,12 +140,16 @@ describe('an exit code', () => {
 });
 
 describe('a hint', () => {
-  it('can be typed as it stands, also from a clone', async () => {
-    const variables = { npm_command: 'run-script', npm_package_name: 'bgagent' };
-    const submitted = await bgagent(['submit', '--repo', repo, '--task', 'x'], { variables });
-    expect(submitted.out).toMatch(/Follow it: npm run --silent bgagent -- watch [0-9A-Z]{26}/);
-    const unknown = await bgagent(['status', '01ARZ3NDEKTSV4RRFFQ69G5FAV'], { variables });
-    expect(unknown.err).toContain('`npm run --silent bgagent -- list`');
-    expect((await bgagent(['status', '01ARZ3NDEKTSV4RRFFQ69G5FAV'])).err).toContain('`bgagent list`');
-  });
+  // As npm says it up to version 10, and since.
+  it.each(['run-script', 'run'])(
+    'can be typed as it stands, also from a clone (npm %s)',
+    async (npm_command) => {
+      const variables = { npm_command, npm_package_name: 'bgagent' };
+      const submitted = await bgagent(['submit', '--repo', repo, '--task', 'x'], { variables });
+      expect(submitted.out).toMatch(/Follow it: npm run --silent bgagent -- watch [0-9A-Z]{26}/);
+      const unknown = await bgagent(['status', '01ARZ3NDEKTSV4RRFFQ69G5FAV'], { variables });
+      expect(unknown.err).toContain('`npm run --silent bgagent -- list`');
+      expect((await bgagent(['status', '01ARZ3NDEKTSV4RRFFQ69G5FAV'])).err).toContain('`bgagent list`');
+    },
+  );
 });

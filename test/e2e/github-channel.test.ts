@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createClient } from '../../src/api/client.ts';
 import { type GitHubFake, startGitHub } from '../fakes/github/github.ts';
 import type { Issue, Repo } from '../fakes/github/world.ts';
+import { isRunning } from '../fixtures/runner.ts';
 import { type RunningPlatform, startUp } from './platform.ts';
 
 /** From a mention to a pull request, and from a review to another round, through the whole platform. */
@@ -112,6 +113,21 @@ describe('GitHub', { timeout: 120_000 }, () => {
     expect(github.head(hello, task.branch_name ?? '')).not.toBe(before);
     expect(pulls()).toHaveLength(1);
     expect(github.takeViolations()).toEqual([]);
+  });
+
+  it('ends a task on a word in its issue: the agent is gone, and the comment says so', async () => {
+    const mark = `sleep 7${process.pid}`;
+    await client.putRepo('octo/hello', { agent_command: `echo half > half.txt; ${mark}` });
+    const issue = github.addIssue(hello, { title: 'Too large' });
+    const asked = await say(issue, '@bgagent do all of it');
+    await vi.waitFor(() => expect(isRunning(mark)).toBe(true), { timeout: 60_000, interval: 50 });
+    expect(await say(issue, '@bgagent cancel')).toContain('cancelled');
+    expect(await ended(asked)).toMatchObject({ status: 'CANCELLED' });
+    expect(isRunning(mark)).toBe(false);
+    await vi.waitFor(
+      () => expect(hello.issues.get(issue.number)?.comments.at(-1)?.body).toContain('| Status | CANCELLED |'),
+      { timeout: 30_000, interval: 100 },
+    );
   });
 
   it('refuses what is not signed by it', async () => {

@@ -8,6 +8,9 @@ import type { Task } from '../../src/task/task.ts';
 import { bareRepo, git } from '../fixtures/git-repo.ts';
 import { call, type RunningPlatform, startUp } from './platform.ts';
 
+// Wide enough for a loaded machine; nothing here is about how long it takes.
+vi.setConfig({ testTimeout: 180_000 });
+
 let folder: string;
 let platform: RunningPlatform | undefined;
 afterEach(async () => {
@@ -45,7 +48,7 @@ const until = (on: RunningPlatform, id: string, holds: (task: Task) => boolean):
       if (!holds(data)) throw new Error(`${data.status}: ${data.error_message}`);
       return data;
     },
-    { timeout: 20_000, interval: 50 },
+    { timeout: 60_000, interval: 50 },
   );
 
 const events = async (on: RunningPlatform, id: string): Promise<string[]> =>
@@ -66,7 +69,7 @@ it('loses nothing when it is stopped and started in the middle of tasks', async 
   });
   const ids = await Promise.all(Array.from({ length: 4 }, () => submit(on, repo)));
   await vi.waitFor(() => expect(ids.filter((id) => processesOf(id).length > 0)).toHaveLength(2), {
-    timeout: 10_000,
+    timeout: 60_000,
   });
   expect(await on.end('SIGTERM')).toBe(0);
   // Agents at work go on without the platform.
@@ -87,7 +90,7 @@ it('loses nothing when it is stopped and started in the middle of tasks', async 
 it('hears of a task that ended while it was down', async () => {
   const { on, repo, dataDir } = await setUp('echo hello > hello.txt; sleep 1');
   const id = await submit(on, repo);
-  await vi.waitFor(() => expect(processesOf(id).length).toBeGreaterThan(0), { timeout: 10_000 });
+  await vi.waitFor(() => expect(processesOf(id).length).toBeGreaterThan(0), { timeout: 60_000 });
   await on.end('SIGKILL');
   await new Promise((resolve) => setTimeout(resolve, 2_000));
   platform = await startUp(dataDir, UNSANDBOXED);
@@ -100,8 +103,8 @@ it('cancels at once: the agent is dead, what it did is on the branch, nothing is
     'echo part > part.txt; (sleep 600 & setsid sleep 600 &); trap "" TERM; sleep 600',
   );
   const id = await submit(on, repo);
-  await vi.waitFor(async () => expect(await events(on, id)).toContain('phase_started'), { timeout: 10_000 });
-  await vi.waitFor(() => expect(processesOf(id).length).toBeGreaterThanOrEqual(3), { timeout: 10_000 });
+  await vi.waitFor(async () => expect(await events(on, id)).toContain('phase_started'), { timeout: 60_000 });
+  await vi.waitFor(() => expect(processesOf(id).length).toBeGreaterThanOrEqual(3), { timeout: 60_000 });
   const answer = await call<Task>(on, 'DELETE', `/v1/tasks/${id}`);
   expect(answer).toMatchObject({ status: 200, data: { task_id: id, status: 'CANCELLED' } });
   expect(processesOf(id)).toEqual([]);
@@ -110,7 +113,7 @@ it('cancels at once: the agent is dead, what it did is on the branch, nothing is
   expect(git(repo, 'show', `${task.head_sha}:part.txt`)).toBe('part');
   expect((await call(on, 'DELETE', `/v1/tasks/${id}`)).error?.code).toBe('TASK_ALREADY_TERMINAL');
   await vi.waitFor(async () => expect(await readdir(join(dataDir, 'work', 'runs'))).toEqual([]), {
-    timeout: 10_000,
+    timeout: 60_000,
   });
 });
 
@@ -132,13 +135,13 @@ it('fails a task whose runner was killed, and says so', async () => {
       expect(pids.length).toBeGreaterThanOrEqual(2);
       return pids.sort((a, b) => a - b);
     },
-    { timeout: 10_000 },
+    { timeout: 60_000 },
   );
   process.kill(runner ?? 0, 'SIGKILL');
   expect((await until(on, id, ({ status }) => status === 'FAILED')).error_classification?.errorClass).toBe(
     'SESSION_EXITED',
   );
-  await vi.waitFor(() => expect(processesOf(id)).toEqual([]), { timeout: 5_000 });
+  await vi.waitFor(() => expect(processesOf(id)).toEqual([]), { timeout: 60_000 });
 });
 
 it('says who has the data folder when it is started twice', async () => {

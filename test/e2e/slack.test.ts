@@ -42,7 +42,7 @@ const post = (kind: string, { body, headers }: SignedRequest) =>
   fetch(`${platform.apiUrl}/v1/slack/${kind}`, { method: 'POST', body, headers });
 
 async function until<T>(what: string, look: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  for (const end = Date.now() + 25_000; ; await delay(10)) {
+  for (const end = Date.now() + 60_000; ; await delay(10)) {
     const found = await look();
     if (found !== undefined) return found;
     if (Date.now() > end) throw new Error(`${what} did not come:\n${platform.log()}`);
@@ -57,7 +57,9 @@ const buttonsOf = (blocks: unknown[]): Button[] =>
     type === 'actions' ? elements : [],
   );
 
-it('a mention becomes a task, its thread changes, and Cancel ends the agent’s process (L10, O6)', async () => {
+it('a mention becomes a task, its thread changes, and Cancel ends the agent’s process (L10, O6)', {
+  timeout: 180_000,
+}, async () => {
   const repo = bareRepo(folder);
   const sleep = `sleep ${600 + Math.random()}`;
   await call(platform, 'PUT', `/v1/repos/${encodeURIComponent(repo)}`, {

@@ -112,6 +112,7 @@ describeHostileAgent('plays with files and secrets', ({ world, sandbox }) => {
     const names = log.split('\n').flatMap((line) => /^([A-Z_]+)=/.exec(line)?.[1] ?? []);
     expect(names.filter((name) => !/^(_|PWD|OLDPWD|SHLVL)$/.test(name)).sort()).toEqual(
       [
+        'BGAGENT_AGENT_OF',
         'BGAGENT_NUDGE_FILE',
         'BGAGENT_PROMPT_FILE',
         'BGAGENT_SESSION',

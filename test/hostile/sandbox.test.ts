@@ -181,6 +181,26 @@ describe.skipIf(missing !== undefined)('an agent in the sandbox', () => {
     }
   });
 
+  it('reaches it after the commands of the repository, too', async () => {
+    const allowed = await startServer();
+    try {
+      const host = `localhost:${new URL(allowed.url).port}`;
+      const ask = `curl -sS -m 5 --noproxy "" -x "$HTTP_PROXY" http://${host}/ 2>&1`;
+      const { log } = await world.run({
+        sandbox: true,
+        command: ask,
+        payload: {
+          sandbox: { mode: 'required', egress: [host], deny_read: [] },
+          commands: { setup: ask, build: null, lint: null, test: null },
+        },
+      });
+      expect(log).toContain('reached');
+      expect(allowed.hits()).toBe(2);
+    } finally {
+      await allowed.close();
+    }
+  });
+
   it('keeps what it keeps with allowed hosts as well', async () => {
     writeFileSync(join(data, 'secrets.json'), 'the platform’s own');
     const { log, outcome } = await world.run({

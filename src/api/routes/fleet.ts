@@ -17,7 +17,7 @@ const RUNNER_LEASES = 'runner/';
 
 /** What runs where, what waits, and what waits for a person. */
 export function fleetRoutes(app: ApiApp, deps: ApiDeps): void {
-  const { stores, settings, now, computes } = deps;
+  const { stores, settings, now, computes, instances } = deps;
 
   app.openapi(
     createRoute({
@@ -32,10 +32,12 @@ export function fleetRoutes(app: ApiApp, deps: ApiDeps): void {
     }),
     async (c) => {
       const principal = c.get('principal');
-      const [active, queued, leases] = await Promise.all([
+      const isAdmin = hasScope(principal, 'admin');
+      const [active, queued, leases, machines] = await Promise.all([
         stores.tasks.listByStatus(ACTIVE_STATUSES, LIMIT),
         stores.tasks.listByStatus(['QUEUED'], LIMIT),
-        hasScope(principal, 'admin') ? stores.leases.list('') : [],
+        isAdmin ? stores.leases.list('') : [],
+        isAdmin ? instances() : [],
       ]);
       const data: Fleet = {
         sessions: active
@@ -68,7 +70,14 @@ export function fleetRoutes(app: ApiApp, deps: ApiDeps): void {
             max_sessions: maxSessions,
           })),
         },
-        instances: [],
+        instances: machines.map(({ instanceId, pool, phase, sinceMs, sessionId, reason }) => ({
+          instance_id: instanceId,
+          pool,
+          phase,
+          since: new Date(sinceMs).toISOString(),
+          session_id: sessionId,
+          reason,
+        })),
         leases: leases
           .filter(({ name, expiresAtMs }) => expiresAtMs > now() && !name.startsWith(RUNNER_LEASES))
           .map(({ name, owner, expiresAtMs }) => ({

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { fleetInstanceSchema } from '../../stores/instance-store.ts';
 import { TASK_STATUSES } from '../../task/status.ts';
 
 export const fleetSchema = z
@@ -28,7 +29,18 @@ export const fleetSchema = z
       max_active_per_user: z.number().int(),
       computes: z.array(z.object({ compute_type: z.string(), max_sessions: z.number().int().nullable() })),
     }),
-    instances: z.array(z.unknown()),
+    /** Machines of the fleet, for admins. */
+    instances: z.array(
+      z.object({
+        instance_id: z.string(),
+        /** Instance type and purchase option. */
+        pool: z.string(),
+        phase: fleetInstanceSchema.shape.phase,
+        since: z.string(),
+        session_id: z.string().nullable(),
+        reason: z.string().nullable(),
+      }),
+    ),
     leases: z.array(z.object({ name: z.string(), owner: z.string(), expires_at: z.string() })),
   })
   .openapi('Fleet');

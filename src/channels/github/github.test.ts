@@ -129,15 +129,18 @@ describe('github', () => {
     expect(room.channel.wants(room.put({ repo: '/srv/git/hello.git' }), {})).toBe(false);
   });
 
-  it('leaves the answer that the task gave in its pull request', async () => {
-    const { number } = room.github.addPull(room.repo, { branch: 'mend', files: { a: 'b' } });
-    const task = room.put({
-      ...{ resolved_workflow: { id: 'coding/pr-iteration-v1', version: '1.0.0' } },
-      ...{ issue_number: null, pr_number: number, status: 'COMPLETED' },
-    });
-    expect(await tell(task, 'task_completed')).toMatchObject({ kind: 'sent', note: expect.any(String) });
-    expect(room.commentsOf(number)).toEqual([]);
-  });
+  it.each(['coding/pr-iteration-v1', 'coding/pr-review-v1'])(
+    'leaves it to the answer or review of %s to say that it is done',
+    async (id) => {
+      const { number } = room.github.addPull(room.repo, { branch: 'mend', files: { a: 'b' } });
+      const task = room.put({
+        ...{ resolved_workflow: { id, version: '1.0.0' } },
+        ...{ issue_number: null, pr_number: number, status: 'COMPLETED' },
+      });
+      expect(await tell(task, 'task_completed')).toMatchObject({ kind: 'sent', note: expect.any(String) });
+      expect(room.commentsOf(number)).toEqual([]);
+    },
+  );
 
   it('says what is missing when GitHub is not set up', async () => {
     const channel = createGitHubChannel({

@@ -1,5 +1,6 @@
 import type { Collaboration } from '../../forge/collaboration.ts';
 import { BgAgentError, codeOf, ERRORS, messageOf } from '../../task/errors.ts';
+import type { ChannelOverrides } from '../../task/notifications.ts';
 import type { Task } from '../../task/task.ts';
 import type { Workflow } from '../../task/workflows.ts';
 import type { Channel } from '../channel.ts';
@@ -41,7 +42,7 @@ export function createGitHubChannel({
 
     wants: (task) => placeOf(task) !== null && collaborationFor(task.repo) !== null,
 
-    async deliver({ event, type, task }) {
+    async deliver({ event, type, task, overrides }) {
       const number = placeOf(task);
       const collaboration = collaborationFor(task.repo);
       if (number === null || !collaboration)
@@ -51,8 +52,8 @@ export function createGitHubChannel({
         );
       // The comment shows the task as it is, not as it was at the event: a late retry never turns it back.
       const latest = (await readTask(task.task_id)) ?? task;
-      if (latest.status === 'COMPLETED' && outcomeOf(latest) === 'same_pull_request')
-        return { kind: 'sent', note: 'the answer in the pull request says it' };
+      if (latest.status === 'COMPLETED' && speaksForItself(outcomeOf(latest), overrides))
+        return { kind: 'sent', note: 'the answer or review in the pull request says it' };
       const body = renderComment(latest, { type, timestamp: event.timestamp });
       try {
         const { url } = await collaboration.comment(task.repo, number, { taskId: task.task_id, body });
@@ -63,6 +64,14 @@ export function createGitHubChannel({
     },
   };
 }
+
+/**
+ * A task on a pull request ends with an answer or a review there, which nobody needs to be told again. An answer takes the place of
+ * the comment; beside a review, one that was written when the task began would stay as it was.
+ */
+const speaksForItself = (outcome: Workflow['outcome'], { events = [] }: ChannelOverrides): boolean =>
+  outcome === 'same_pull_request' ||
+  (outcome === 'review' && !events.some((type) => type === 'task_created' || type === 'session_started'));
 
 /** What a forge throws says itself whether a retry can help. */
 function asChannelError(error: unknown): BgAgentError {

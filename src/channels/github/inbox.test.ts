@@ -25,6 +25,8 @@ describe('the inbox of GitHub', () => {
   let github: GitHubFake;
   let submitted: Submitted[];
   let links: Map<number, Actor>;
+  let under: Task[];
+  let cancelled: string[];
   let fails: BgAgentError | undefined;
   let secret: string | undefined;
   let deliveries = 0;
@@ -36,6 +38,8 @@ describe('the inbox of GitHub', () => {
     for (let number = 1; number < 34; number += 1) github.addIssue(hello, { title: `Issue ${number}` });
     github.addPull(hello, { branch: `bgagent/${OWNER}/fix-the-clock`, files: { a: 'b' } });
     submitted = [];
+    under = [];
+    cancelled = [];
     fails = undefined;
     secret = SECRET;
     links = new Map([[583_231, octocat]]);
@@ -57,7 +61,12 @@ describe('the inbox of GitHub', () => {
         const task: Task = aTask({ repo: request.repo });
         return { task, created: !earlier };
       },
-      ...{ retry: notHere, cancel: notHere, get: notHere, recent: notHere },
+      recent: async ({ userId }) => under.filter(({ user_id }) => user_id === userId),
+      async cancel(_actor, taskId) {
+        cancelled.push(taskId);
+        return aTask({ task_id: taskId });
+      },
+      ...{ retry: notHere, get: notHere },
     };
   };
 
@@ -124,6 +133,8 @@ describe('the inbox of GitHub', () => {
         },
       },
     ]);
+    const comments = github.repo('octo/hello').issues.get(12)?.comments ?? [];
+    expect(comments.map(({ body }) => body)).toEqual([expect.stringContaining('bgagent has taken this on')]);
   });
 
   it('makes no second task of a delivery that comes again, or is replayed', async () => {
@@ -176,6 +187,26 @@ describe('the inbox of GitHub', () => {
     expect(said(await receive('issue_comment', withCode('GOOD-CODE')))).toContain('octocat-here');
     await receive('issue_comment', fixture('issue_comment.created'));
     expect(submitted).toHaveLength(1);
+  });
+
+  it('cancels what the person has under way on that issue, and nothing else', async () => {
+    const body = changed('issue_comment.created', ({ comment }) => ({
+      comment: { ...(comment as unknown as object), body: '@bgagent cancel' },
+    }));
+    expect(said(await receive('issue_comment', body))).toContain('no task is under way');
+    const mine = { user_id: 'octocat-here', repo: 'octo/hello', issue_number: 12 };
+    under = [
+      aTask({ ...mine, task_id: 'running', status: 'RUNNING' }),
+      aTask({ ...mine, task_id: 'done', status: 'COMPLETED' }),
+      aTask({ ...mine, task_id: 'elsewhere', issue_number: 13 }),
+      aTask({ ...mine, task_id: 'other repository', repo: 'octo/other' }),
+      aTask({ ...mine, task_id: 'of another', user_id: 'mona' }),
+    ];
+    expect(said(await receive('issue_comment', body))).toBe('cancelled running');
+    expect(cancelled).toEqual(['running']);
+    expect(submitted).toEqual([]);
+    links.clear();
+    expect(said(await receive('issue_comment', body))).toContain('linked to no user');
   });
 
   it('follows reviews and failed checks up for the owner of the task, twice at most', async () => {

@@ -2,7 +2,10 @@ import { ZodError } from 'zod';
 import type { Collaboration } from '../../forge/collaboration.ts';
 import { BgAgentError, codeOf, ERRORS, messageOf } from '../../task/errors.ts';
 import type { Log } from '../../task/log.ts';
+import { isTerminal } from '../../task/status.ts';
+import type { Task } from '../../task/task.ts';
 import type { Actor, ChannelInbox, InboundAnswer, InboundRequest, TaskActions } from '../channel.ts';
+import { renderComment } from './render.ts';
 import { type Asked, type AskedTask, askedBy, type Sender } from './webhook-events.ts';
 
 export interface GitHubInboxOptions {
@@ -23,6 +26,9 @@ export interface GitHubInboxOptions {
 
 /** Rounds that the platform takes by itself on one pull request: a review or failed checks, and no endless quarrel with either. */
 const FOLLOW_UPS = 2;
+
+/** Tasks of a person that are looked through for those to cancel. */
+const LOOK_BACK = 100;
 
 /**
  * Webhooks of GitHub. GitHub waits ten seconds for the answer, so the task is there when it is answered. The delivery's id is the
@@ -81,6 +87,7 @@ function parsed(request: InboundRequest): unknown {
 async function act(options: GitHubInboxOptions, asked: Asked, delivery: string): Promise<string> {
   if (asked.kind === 'nothing') return `nothing to do: ${asked.why}`;
   if (asked.kind === 'link') return link(options, asked);
+  if (asked.kind === 'cancel') return cancel(options, asked);
   const { request } = asked;
   if (!(await options.collaborationFor(request.repo)?.mayPush(request.repo, request.sender.login)))
     return `nothing to do: ${request.sender.login} may not push to ${request.repo}`;
@@ -90,7 +97,8 @@ async function act(options: GitHubInboxOptions, asked: Asked, delivery: string):
     await tellHowToLink(options, request);
     return `nothing to do: the account of ${request.sender.login} is linked to no user`;
   }
-  const { task } = await options.actions.submit(actor, inbound(request), `github:${delivery}`);
+  const { task, created } = await options.actions.submit(actor, inbound(request), `github:${delivery}`);
+  if (created) await acknowledge(options, request, task);
   return `task ${task.task_id}`;
 }
 
@@ -109,6 +117,28 @@ async function link(
   return actor ? `linked to ${actor.userId}` : 'the code is not valid';
 }
 
+/** Ends what the person has under way there; the task's comment says so when it's proven. */
+async function cancel(
+  options: GitHubInboxOptions,
+  { repo, number, sender }: Extract<Asked, { kind: 'cancel' }>,
+): Promise<string> {
+  const actor = await options.actorOf(sender);
+  if (!actor) return `nothing to do: the account of ${sender.login} is linked to no user`;
+  const recent = await options.actions.recent(actor, LOOK_BACK);
+  const theirs = recent.filter(
+    (task) =>
+      task.repo === repo &&
+      (task.issue_number === number || task.pr_number === number) &&
+      !isTerminal(task.status),
+  );
+  for (const { task_id } of theirs) await options.actions.cancel(actor, task_id);
+  if (theirs.length === 0) {
+    await say(options, { repo, number, sender }, 'You have no task under way here.');
+    return 'nothing to do: no task is under way';
+  }
+  return `cancelled ${theirs.map(({ task_id }) => task_id).join(', ')}`;
+}
+
 /**
  * A round of its own accord has a number in its idempotency key. One that is taken by another review or check means that the
  * next is due; the same once more finds its own.
@@ -119,7 +149,8 @@ async function followUp(options: GitHubInboxOptions, request: AskedTask, taskId:
   for (let round = 1; round <= FOLLOW_UPS; round += 1) {
     try {
       const key = `github:follow-up:${request.repo}#${request.prNumber}:${round}`;
-      const { task } = await options.actions.submit(owner, inbound(request), key);
+      const { task, created } = await options.actions.submit(owner, inbound(request), key);
+      if (created) await acknowledge(options, request, task);
       return `task ${task.task_id}, round ${round} of ${FOLLOW_UPS}`;
     } catch (error) {
       if (codeOf(error) !== 'DUPLICATE_TASK') throw error;
@@ -137,6 +168,17 @@ const inbound = ({ repo, issueNumber, prNumber, description, sender, followsUp }
   metadata: { login: sender.login, ...(followsUp === null ? {} : { follows_up: followsUp }) },
 });
 
+/** Whoever asks here sees at once that they were heard: the task's comment begins, and is edited as the task goes on. */
+const acknowledge = (options: GitHubInboxOptions, { repo, issueNumber, prNumber }: AskedTask, task: Task) =>
+  comment(
+    options,
+    { repo, number: issueNumber ?? prNumber ?? 0 },
+    {
+      taskId: task.task_id,
+      body: renderComment(task, { type: 'task_created', timestamp: task.created_at }),
+    },
+  );
+
 const tellHowToLink = (options: GitHubInboxOptions, { repo, issueNumber, prNumber, sender }: AskedTask) =>
   say(
     options,
@@ -149,14 +191,21 @@ const tellHowToLink = (options: GitHubInboxOptions, { repo, issueNumber, prNumbe
     ].join('\n'),
   );
 
-/** One comment a person and thread, edited in place. What can't be said is no reason to have GitHub try the delivery again. */
-async function say(
-  { collaborationFor, log }: GitHubInboxOptions,
+/** One comment a person and thread, edited in place. */
+const say = (
+  options: GitHubInboxOptions,
   { repo, number, sender }: { repo: string; number: number; sender: Sender },
   body: string,
+): Promise<void> => comment(options, { repo, number }, { taskId: `account-${sender.id}`, body });
+
+/** What can't be said is no reason to have GitHub try the delivery again. */
+async function comment(
+  { collaborationFor, log }: GitHubInboxOptions,
+  { repo, number }: { repo: string; number: number },
+  said: { taskId: string; body: string },
 ): Promise<void> {
   try {
-    await collaborationFor(repo)?.comment(repo, number, { taskId: `account-${sender.id}`, body });
+    await collaborationFor(repo)?.comment(repo, number, said);
   } catch (error) {
     log.warn(
       { event: 'channel.github.reply_failed', repo, number, error: messageOf(error) },

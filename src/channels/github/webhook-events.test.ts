@@ -87,6 +87,23 @@ describe('a webhook of GitHub', () => {
     });
   });
 
+  it.each(['@bgagent cancel', '@bgagent: Cancel!', 'Enough.\n\n@bgagent cancel.'])(
+    'with %j cancels',
+    (body) => {
+      const comment = { body, user: { id: 583231, login: 'octocat', type: 'User' } };
+      const closed = { number: 12, state: 'closed' };
+      expect(asked('issue_comment', 'issue_comment.created', { comment, issue: closed })).toMatchObject({
+        kind: 'cancel',
+        number: 12,
+      });
+    },
+  );
+
+  it('with "cancel" in a sentence is a task like any other', () => {
+    const comment = { body: '@bgagent cancel the timer on exit', user: { id: 1, login: 'o', type: 'User' } };
+    expect(asked('issue_comment', 'issue_comment.created', { comment })).toMatchObject({ kind: 'task' });
+  });
+
   it.each([
     ['edited comments', { action: 'edited' }],
     ['closed issues', { issue: { number: 12, state: 'closed' } }],

@@ -5,7 +5,8 @@ export type Asked =
   | { kind: 'task'; request: AskedTask }
   /** Someone wants their account there to be a user here. */
   | { kind: 'link'; repo: string; number: number; sender: Sender; code: string }
-  /** `mentioned`: someone spoke to us and would wonder why nothing happens. */
+  /** Someone wants their tasks on this issue or pull request to end. */
+  | { kind: 'cancel'; repo: string; number: number; sender: Sender }
   | { kind: 'nothing'; why: string };
 
 export interface AskedTask {
@@ -109,6 +110,8 @@ const READERS: Readonly<Record<string, (payload: unknown, mention: string) => As
     const code = /^link\s+([A-Za-z0-9-]{6,64})$/.exec(said)?.[1];
     if (code !== undefined)
       return { kind: 'link', repo: repository.full_name, number: issue.number, sender, code };
+    if (/^cancel\b[.!]?$/i.test(said))
+      return { kind: 'cancel', repo: repository.full_name, number: issue.number, sender };
     if (issue.state !== 'open') return nothing('it is closed');
     const onPullRequest = issue.pull_request !== undefined && issue.pull_request !== null;
     return task({

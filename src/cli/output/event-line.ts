@@ -1,4 +1,5 @@
 import type { EventType, TaskEvent } from '../../task/events.ts';
+import { checkText } from './task-view.ts';
 import { duration } from './time.ts';
 import { cleanLine } from './untrusted.ts';
 
@@ -58,12 +59,15 @@ const TELL: Readonly<Record<EventType, Tell>> = {
   agent_output: (m) => ['output', word(m, 'preview'), 'dim'],
   egress_blocked: (m) => ['blocked', `${word(m, 'host')} is not in ${word(m, 'setting')}`, 'warn'],
   verification_completed: (m) => {
-    const verdicts = [verdict('build', m.build_passed), verdict('lint', m.lint_passed)].filter(Boolean);
+    const checks = Array.isArray(m.checks) ? m.checks.filter(isMetadata) : [];
+    const verdicts = checks.map((check) =>
+      checkText({ check: word(check, 'check'), after: word(check, 'after'), reason: word(check, 'reason') }),
+    );
     const worse = Array.isArray(m.regressed) ? m.regressed.map(String) : [];
     if (worse.length > 0) verdicts.push(`worse than before the work: ${cleanLine(worse.join(', '))}`);
     if (verdicts.length === 0) return ['verified', 'nothing: no command was there to check with', 'dim'];
-    const bad = m.build_passed === false || m.lint_passed === false || worse.length > 0;
-    return ['verified', verdicts.join(', '), bad ? 'warn' : 'good'];
+    const good = checks.every(({ after }) => after === 'passed');
+    return ['verified', verdicts.join(', '), good ? 'good' : 'warn'];
   },
   branch_pushed: (m) => [
     'pushed',
@@ -106,5 +110,4 @@ const short = (metadata: Metadata, name: string): string => word(metadata, name)
 const milliseconds = (value: unknown): string => (typeof value === 'number' ? duration(value) : '');
 const waited = (value: unknown): string =>
   typeof value === 'number' && value >= 1_000 ? `after ${duration(value)} in the queue` : 'at once';
-const verdict = (what: string, passed: unknown): string =>
-  typeof passed === 'boolean' ? `${what} ${passed ? 'passed' : 'failed'}` : '';
+const isMetadata = (value: unknown): value is Metadata => typeof value === 'object' && value !== null;

@@ -5,7 +5,7 @@ import { diffView } from './diff-view.ts';
 import { eventLine } from './event-line.ts';
 import { createStyle } from './style.ts';
 import { pairs, table } from './table.ts';
-import { fetchCommand, timingsView } from './task-view.ts';
+import { askedFor, fetchCommand, timingsView } from './task-view.ts';
 import { bytes, duration, relative } from './time.ts';
 import { cleanLine, cleanText, shellWord } from './untrusted.ts';
 
@@ -126,10 +126,42 @@ describe('an event', () => {
     expect(eventLine(event('something_new'))).toEqual({ label: 'something_new', text: '', tone: 'dim' });
   });
 
+  it('says of every check how it went, and why one says nothing', () => {
+    const checks = [
+      { check: 'build', before: 'passed', after: 'passed', regressed: false, reason: null },
+      {
+        check: 'lint',
+        before: 'not_verified',
+        after: 'not_verified',
+        regressed: false,
+        reason: 'no such command',
+      },
+      { check: 'test', before: 'passed', after: 'failed', regressed: true, reason: 'exit code 1' },
+    ];
+    expect(eventLine(event('verification_completed', { checks, regressed: ['test'] }))?.text).toBe(
+      'build passed, lint not verified (no such command), test failed, worse than before the work: test',
+    );
+  });
+
   it('can not drive the terminal by what the agent printed', () => {
     expect(eventLine(event('agent_output', { preview: `${ESC}[2Jhi${ESC}]0;x\u0007`, lines: 1 }))?.text).toBe(
       'hi',
     );
+  });
+});
+
+describe('what was asked for', () => {
+  it.each([
+    ['a description', { task_description: 'Mend it', issue_number: null, pr_number: 34 }, 'Mend it'],
+    ['an issue', { task_description: null, issue_number: 12, pr_number: 34 }, 'issue #12'],
+    [
+      'both',
+      { task_description: 'Only the title', issue_number: 12, pr_number: null },
+      'issue #12: Only the title',
+    ],
+    ['a pull request', { task_description: null, issue_number: null, pr_number: 34 }, 'pull request #34'],
+  ])('is %s', (_, task, words) => {
+    expect(askedFor(task)).toBe(words);
   });
 });
 

@@ -1,4 +1,4 @@
-import type { TaskDetail } from '../../api/client.ts';
+import type { TaskDetail, TaskSummary } from '../../api/client.ts';
 import { isTerminal } from '../../task/status.ts';
 import type { Timings } from '../../task/task.ts';
 import { type Style, statusPaint } from './style.ts';
@@ -20,8 +20,7 @@ export function taskView(task: TaskDetail, style: Style, now: number): string {
       task.cancel_requested_at && !ended ? `asked for ${relative(task.cancel_requested_at, now)}` : null,
     ],
     ['repo', cleanLine(task.repo)],
-    ['asked', line(task.task_description)],
-    ['issue', task.issue_number === null ? null : `#${task.issue_number}`],
+    ['asked', line(askedFor(task))],
     ['workflow', cleanLine(task.resolved_workflow.id)],
     ['pull request', ended ? null : line(task.pr_url)],
     ['agent', cleanLine(task.model_id ? `${task.agent}, ${task.model_id}` : task.agent)],
@@ -49,10 +48,19 @@ function endRows(task: TaskDetail, style: Style, fetch: boolean): Rows {
     ['said', line(task.outcome_summary)],
     ['cost', task.cost_usd === null ? null : `$${task.cost_usd.toFixed(4)}`],
     ['took', task.duration_s === null ? null : duration(task.duration_s * 1_000)],
-    ['compare', line(task.compare_url)],
+    ['compare', task.head_sha ? line(task.compare_url) : null],
     ['pull request', line(task.pr_url)],
     ['fetch it', task.head_sha && fetch ? style.accent(fetchCommand(task)) : null],
   ];
+}
+
+/** What the task is about: what was written, `issue #12`, `pull request #34`. */
+export function askedFor(task: Pick<TaskSummary, 'task_description' | 'issue_number' | 'pr_number'>): string {
+  const issue = task.issue_number === null ? '' : `issue #${task.issue_number}`;
+  // Also a new task gets one in the end, which it wasn't asked about.
+  const pull = task.pr_number === null || issue !== '' ? '' : `pull request #${task.pr_number}`;
+  if (task.task_description === null) return issue || pull;
+  return issue === '' ? task.task_description : `${issue}: ${task.task_description}`;
 }
 
 /** `COMPLETED  changes`, in the colour of the status. */
@@ -117,17 +125,21 @@ export function timingsView(timings: Timings, totalMs: number, style: Style): st
   );
 }
 
-function verdicts(task: TaskDetail, style: Style): string | null {
-  const told = (
-    [
-      ['build', task.build_passed],
-      ['lint', task.lint_passed],
-    ] as const
-  ).flatMap(([what, passed]) =>
-    passed === null ? [] : [passed ? style.good(`${what} passed`) : style.bad(`${what} failed`)],
-  );
-  return told.length > 0 ? told.join(', ') : null;
+function verdicts({ verification }: TaskDetail, style: Style): string | null {
+  if (!verification?.length) return null;
+  const paints = { passed: style.good, failed: style.bad, not_verified: style.warn };
+  return verification.map((result) => paints[result.after](checkText(result))).join(', ');
 }
+
+interface CheckWords {
+  check: string;
+  after: string;
+  reason: string | null;
+}
+
+/** `lint not verified (no such command)`. Why a check failed is in the log. */
+export const checkText = ({ check, after, reason }: CheckWords): string =>
+  `${check} ${after.replace('_', ' ')}${after === 'not_verified' && reason ? ` (${cut(cleanLine(reason))})` : ''}`;
 
 const withoutPassword = (url: string): string => url.replace(/^(\w+:\/\/)[^/@]*@/, '$1');
 const line = (text: string | null): string | null => (text === null ? null : cut(cleanLine(cleanText(text))));

@@ -42,6 +42,8 @@ export function createFleet(parts: FleetParts): Fleet {
     if (await instances.noteEnd(session.sessionId, end)) events.sessionEnded(session.taskId, session.attempt);
   }
 
+  let toldProblem = '';
+
   async function sweepOnce(): Promise<void> {
     const swept = await sweep(parts);
     last = swept;
@@ -61,9 +63,15 @@ export function createFleet(parts: FleetParts): Fleet {
     pause += 1;
     again = false;
     running = sweepOnce()
-      .then(() => last?.unsettled ?? false)
+      .then(() => {
+        toldProblem = '';
+        return last?.unsettled ?? false;
+      })
       .catch((error: unknown) => {
-        log.error(
+        // The same trouble at every look is told once.
+        const isNew = messageOf(error) !== toldProblem;
+        toldProblem = messageOf(error);
+        log[isNew ? 'error' : 'debug'](
           {
             event: 'compute.ec2.sweep_failed',
             error_id: 'EC2_SWEEP_FAILED',

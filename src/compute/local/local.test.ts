@@ -99,7 +99,7 @@ it('finds its runners again after a restart, and tells when they end', async () 
   try {
     const spec = await harness.spec('wait');
     await harness.strategy.start(spec);
-    await vi.waitFor(async () => expect(await harness.starts(spec)).toBe(1));
+    await vi.waitFor(async () => expect(await harness.starts(spec)).toBe(1), { timeout: 20_000 });
     const again = await harness.reopen();
     const session = { type: 'local', id: `${spec.taskId}-1`, ref: null };
     expect(await again.describe(session)).toEqual({ kind: 'running' });
@@ -121,7 +121,7 @@ it('adopts a runner whose start was not written down', async () => {
     await rm(join(harness.dataDir, 'sessions', `${spec.taskId}-1`, 'process.json'));
     const again = await harness.reopen();
     expect((await again.start(spec)).kind).toBe('started');
-    await vi.waitFor(async () => expect(await harness.starts(spec)).toBe(1));
+    await vi.waitFor(async () => expect(await harness.starts(spec)).toBe(1), { timeout: 20_000 });
     // A second runner would note its start within this time as the first did.
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(await harness.starts(spec)).toBe(1);

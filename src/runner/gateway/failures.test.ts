@@ -170,7 +170,7 @@ describe('what the provider could not tell is charged by estimate', () => {
     const { post, provider, usages } = await open();
     provider.script({ text: 'x'.repeat(5_000), breakAfter: 1 });
     await expect(post('/v1/messages', message()).then((answer) => answer.text())).rejects.toThrow();
-    await vi.waitFor(() => expect(usages).toMatchObject([{ estimated: true }]));
+    await vi.waitFor(() => expect(usages).toMatchObject([{ estimated: true }]), { timeout: 20_000 });
   });
 
   it('by the time it took, where nothing can be seen of the thinking; never over the call’s own limit', async () => {
@@ -179,11 +179,13 @@ describe('what the provider could not tell is charged by estimate', () => {
     provider.script({ text: 'abc', usage: { input: 1 }, hang: true });
     const controller = new AbortController();
     const call = post('/v1/messages', message({ max_tokens: 300 }), { signal: controller.signal });
-    await vi.waitFor(() => expect(provider.requests).toHaveLength(1));
+    await vi.waitFor(() => expect(provider.requests).toHaveLength(1), { timeout: 20_000 });
     now = 3_600_000;
     controller.abort();
     await expect(call).rejects.toThrow();
-    await vi.waitFor(() => expect(usages).toMatchObject([{ outputTokens: 300, estimated: true }]));
+    await vi.waitFor(() => expect(usages).toMatchObject([{ outputTokens: 300, estimated: true }]), {
+      timeout: 20_000,
+    });
   });
 });
 
@@ -195,8 +197,10 @@ describe('an agent that goes', () => {
     const answer = await post('/v1/messages', message({ stream: true }), { signal: controller.signal });
     await answer.body?.getReader().read();
     controller.abort();
-    await vi.waitFor(() => expect(provider.requests[0]?.aborted).toBe(true));
-    await vi.waitFor(() => expect(usages).toMatchObject([{ inputTokens: 100, estimated: true }]));
+    await vi.waitFor(() => expect(provider.requests[0]?.aborted).toBe(true), { timeout: 20_000 });
+    await vi.waitFor(() => expect(usages).toMatchObject([{ inputTokens: 100, estimated: true }]), {
+      timeout: 20_000,
+    });
   });
 });
 
@@ -206,7 +210,7 @@ describe('a gateway that closes', () => {
     provider.script({ hang: true });
     const call = post('/v1/messages', message({ stream: true }));
     const failed = expect(call).rejects.toThrow();
-    await vi.waitFor(() => expect(provider.requests).toHaveLength(1));
+    await vi.waitFor(() => expect(provider.requests).toHaveLength(1), { timeout: 20_000 });
     await gateway.close();
     await failed;
     expect(usages).toMatchObject([{ estimated: true }]);

@@ -1,39 +1,16 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import { z } from 'zod';
-import type { FleetInstance, FleetSession, InstanceStore, Wish } from '../instance-store.ts';
+import {
+  type FleetSession,
+  fleetInstanceSchema,
+  fleetSessionSchema,
+  type InstanceStore,
+  type Wish,
+} from '../instance-store.ts';
 import { ConditionFailed, createDynamo, type DynamoOptions, succeeds } from './dynamo.ts';
 import { createExpression, type Expression } from './expression.ts';
 import { expiry, stateKey } from './parts.ts';
 import { fromItem, type Item, number, text, textOf, toItem } from './values.ts';
-
-const instanceSchema: z.ZodType<FleetInstance> = z.object({
-  instanceId: z.string(),
-  fleet: z.string(),
-  pool: z.string(),
-  phase: z.enum(['booting', 'idle', 'busy', 'draining', 'boot-failed']),
-  sinceMs: z.number(),
-  sessionId: z.string().nullable(),
-  checkCommandId: z.string().nullable(),
-  reason: z.string().nullable(),
-  sessionsRun: z.number(),
-});
-
-const sessionSchema: z.ZodType<FleetSession> = z.object({
-  sessionId: z.string(),
-  fleet: z.string(),
-  taskId: z.string(),
-  attempt: z.number(),
-  instanceId: z.string(),
-  owner: z.string(),
-  claimedAtMs: z.number(),
-  expiresAtMs: z.number(),
-  payloadKey: z.string(),
-  commandId: z.string().nullable(),
-  end: z
-    .object({ kind: z.enum(['exited', 'interrupted']), exitCode: z.number().nullable(), reason: z.string() })
-    .nullable(),
-  released: z.boolean(),
-});
 
 const wishSchema: z.ZodType<Wish> = z.object({
   sessionId: z.string(),
@@ -69,7 +46,7 @@ export function createDynamoInstanceStore({
     const item = await dynamo.get('state', keyOf(kind, id));
     return item && fromItem(schema, item);
   }
-  const session = (sessionId: string) => read('session', sessionId, sessionSchema);
+  const session = (sessionId: string) => read('session', sessionId, fleetSessionSchema);
 
   /** Ids come from an index, which may lag; the records are as they are. */
   async function listOf<T>(kind: Kind, fleet: string, schema: z.ZodType<T>): Promise<T[]> {
@@ -104,9 +81,9 @@ export function createDynamoInstanceStore({
         }),
       ),
 
-    get: (instanceId) => read('instance', instanceId, instanceSchema),
+    get: (instanceId) => read('instance', instanceId, fleetInstanceSchema),
 
-    list: (fleet) => listOf('instance', fleet, instanceSchema),
+    list: (fleet) => listOf('instance', fleet, fleetInstanceSchema),
 
     async idle(fleet, pool) {
       const found = await dynamo.query({
@@ -117,7 +94,7 @@ export function createDynamoInstanceStore({
         found.map((item) => stateKey(textOf(item, 'pk') ?? '')),
       );
       // The index may not know of the latest claims yet: nobody needs to try these.
-      const machines = items.map((item) => fromItem(instanceSchema, item));
+      const machines = items.map((item) => fromItem(fleetInstanceSchema, item));
       return machines.filter(({ phase }) => phase === 'idle').map(({ instanceId }) => instanceId);
     },
 
@@ -218,7 +195,7 @@ export function createDynamoInstanceStore({
           ...{ UpdateExpression, ConditionExpression: 'attribute_exists(pk)' },
           ...expression.parts(),
         });
-        return fromItem(sessionSchema, item);
+        return fromItem(fleetSessionSchema, item);
       } catch (error) {
         if (error instanceof ConditionFailed) return undefined;
         throw error;
@@ -227,7 +204,7 @@ export function createDynamoInstanceStore({
 
     session,
 
-    sessions: (fleet) => listOf('session', fleet, sessionSchema),
+    sessions: (fleet) => listOf('session', fleet, fleetSessionSchema),
 
     noteCommand: (sessionId, commandId) => noteOnce(sessionId, { commandId }),
 

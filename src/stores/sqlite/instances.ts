@@ -1,38 +1,14 @@
 import { z } from 'zod';
 import { ConditionFailed, type Database, type Statement } from '../../sqlite/database.ts';
-import type { FleetInstance, FleetSession, InstanceStore } from '../instance-store.ts';
+import {
+  type FleetSession,
+  fleetInstanceSchema,
+  fleetSessionSchema,
+  type InstanceStore,
+} from '../instance-store.ts';
 import { places, recordOf, setFields } from './rows.ts';
 
 export { instanceMigrations } from './instance-schema.ts';
-
-const instanceSchema: z.ZodType<FleetInstance> = z.object({
-  instanceId: z.string(),
-  fleet: z.string(),
-  pool: z.string(),
-  phase: z.enum(['booting', 'idle', 'busy', 'draining', 'boot-failed']),
-  sinceMs: z.number(),
-  sessionId: z.string().nullable(),
-  checkCommandId: z.string().nullable(),
-  reason: z.string().nullable(),
-  sessionsRun: z.number(),
-});
-
-const sessionSchema: z.ZodType<FleetSession> = z.object({
-  sessionId: z.string(),
-  fleet: z.string(),
-  taskId: z.string(),
-  attempt: z.number(),
-  instanceId: z.string(),
-  owner: z.string(),
-  claimedAtMs: z.number(),
-  expiresAtMs: z.number(),
-  payloadKey: z.string(),
-  commandId: z.string().nullable(),
-  end: z
-    .object({ kind: z.enum(['exited', 'interrupted']), exitCode: z.number().nullable(), reason: z.string() })
-    .nullable(),
-  released: z.boolean(),
-});
 
 const wishSchema = z
   .object({ session_id: z.string(), fleet: z.string(), pool: z.string(), until_ms: z.number() })
@@ -45,7 +21,7 @@ export function createInstanceStore({ database, now }: { database: Database; now
     ((await database.write([statement]))[0]?.changes ?? 0) > 0;
   const session = async (sessionId: string): Promise<FleetSession | undefined> => {
     const row = database.get('SELECT doc FROM fleet_sessions WHERE session_id = ?', sessionId);
-    return row && recordOf(sessionSchema, row);
+    return row && recordOf(fleetSessionSchema, row);
   };
 
   return {
@@ -65,7 +41,7 @@ export function createInstanceStore({ database, now }: { database: Database; now
 
     async get(instanceId) {
       const row = database.get('SELECT doc FROM fleet_instances WHERE instance_id = ?', instanceId);
-      return row && recordOf(instanceSchema, row);
+      return row && recordOf(fleetInstanceSchema, row);
     },
 
     async list(fleet) {
@@ -73,7 +49,7 @@ export function createInstanceStore({ database, now }: { database: Database; now
         'SELECT doc FROM fleet_instances WHERE fleet = ? ORDER BY instance_id',
         fleet,
       );
-      return rows.map((row) => recordOf(instanceSchema, row));
+      return rows.map((row) => recordOf(fleetInstanceSchema, row));
     },
 
     async idle(fleet, pool) {
@@ -173,14 +149,14 @@ export function createInstanceStore({ database, now }: { database: Database; now
         },
       ]);
       const row = adopted?.rows[0];
-      return row && recordOf(sessionSchema, row);
+      return row && recordOf(fleetSessionSchema, row);
     },
 
     session,
 
     async sessions(fleet) {
       const rows = database.all('SELECT doc FROM fleet_sessions WHERE fleet = ? ORDER BY session_id', fleet);
-      return rows.map((row) => recordOf(sessionSchema, row));
+      return rows.map((row) => recordOf(fleetSessionSchema, row));
     },
 
     noteCommand: (sessionId, commandId) =>

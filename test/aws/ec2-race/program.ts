@@ -18,6 +18,9 @@ interface RaceSetup {
   reuse: boolean;
 }
 
+// Without its race it has no work.
+process.once('disconnect', () => process.exit());
+
 const setup = JSON.parse(process.argv[2] ?? '{}') as RaceSetup;
 const clock = createFastClock(setup);
 const tasks = remote<ReturnType<typeof createRaceTasks>>('tasks', (text) => new Error(text));
@@ -98,7 +101,9 @@ async function drive(compute: Ec2Compute, { taskId, attempt }: Job): Promise<voi
     if (state === 'reported') break;
     const seen = await insisting(() => compute.describe(session, { fresh: looks % 5 === 0 }));
     if (seen.kind !== 'running' || looks > 60) {
-      if ((await tasks.state(taskId, attempt)) === 'running') await tasks.retry(taskId, attempt);
+      // It may have reported since: then the next look ends it.
+      if ((await tasks.state(taskId, attempt)) !== 'running') continue;
+      await tasks.retry(taskId, attempt);
       return;
     }
     await clock.delay(1_000);

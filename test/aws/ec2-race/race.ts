@@ -132,7 +132,8 @@ export async function runRace(options: RaceOptions): Promise<RaceResult> {
   let progress = { done: 0, atMs: began };
   let [nextKill, nextDeath] = [options.killProcessEvery, options.killMachineEvery];
   try {
-    while (children.size > 0) {
+    // After a first violation nothing more is proved, and the race may have no end.
+    while (children.size > 0 && violations.length === 0) {
       await new Promise((resolve) => setTimeout(resolve, 20));
       const done = tasks.done();
       if (done !== progress.done) progress = { done, atMs: Date.now() };
