@@ -52,7 +52,10 @@ async function throughput(): Promise<Figure> {
   const { promise: all, resolve } = Promise.withResolvers<void>();
   let taken = 0;
   const sink: Channel = {
-    ...{ name: 'sink', renders: ['task_created', 'session_started'], concurrency: 256, wants: () => true },
+    name: 'sink',
+    renders: ['task_created', 'session_started'],
+    concurrency: 256,
+    wants: () => true,
     defaults: ['task_created', 'session_started'],
     async deliver() {
       taken += 1;
@@ -70,8 +73,14 @@ async function throughput(): Promise<Figure> {
   await database.close();
   await rm(folder, { recursive: true });
   return {
-    ...{ name: 'fanout_throughput', value: round(DELIVERIES / seconds), unit: '1/s', p50: null, p99: null },
-    ...{ n: DELIVERIES, ratio_to: null, ratio: null },
+    name: 'fanout_throughput',
+    value: round(DELIVERIES / seconds),
+    unit: '1/s',
+    p50: null,
+    p99: null,
+    n: DELIVERIES,
+    ratio_to: null,
+    ratio: null,
   };
 }
 
@@ -80,7 +89,8 @@ async function eventToPost(): Promise<Figure> {
   const room = await createSlackRoom();
   const { stores, server, channel } = room;
   const ids = await createTasks(stores, () => ({
-    ...{ channel_source: 'slack', channel_metadata: { team_id: 'T1', channel_id: 'C1', user_id: 'U1' } },
+    channel_source: 'slack',
+    channel_metadata: { team_id: 'T1', channel_id: 'C1', user_id: 'U1' },
   }));
   const log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
   const arrivals = watchArrivals(server);
@@ -148,8 +158,14 @@ async function amplification(): Promise<Figure> {
   const least = await callsPerMessage(0, 0);
   const storm = await callsPerMessage(0.2, STORM.kills);
   return {
-    ...{ name: 'fanout_amplification', value: storm.value, unit: 'x', p50: null, p99: null, n: storm.n },
-    ...{ ratio_to: 'the same without failures', ratio: round(storm.value / least.value) },
+    name: 'fanout_amplification',
+    value: storm.value,
+    unit: 'x',
+    p50: null,
+    p99: null,
+    n: storm.n,
+    ratio_to: 'the same without failures',
+    ratio: round(storm.value / least.value),
   };
 }
 

@@ -28,7 +28,8 @@ export function createTaskActions(deps: ApiDeps): TaskActions {
       });
       if (!request.success) throw invalid(request.error, 'json');
       return submitter.submit(principal, request.data, key, {
-        ...{ channel_source: source, channel_metadata: { ...metadata } },
+        channel_source: source,
+        channel_metadata: { ...metadata },
       });
     },
 

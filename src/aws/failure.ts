@@ -13,29 +13,40 @@ export interface AwsUse {
 }
 
 const CREDENTIALS = [
-  ...[
-    'CredentialsProviderError',
-    'TokenProviderError',
-    'ExpiredToken',
-    'ExpiredTokenException',
-    'RequestExpired',
-  ],
-  ...[
-    'UnrecognizedClientException',
-    'InvalidClientTokenId',
-    'InvalidAccessKeyId',
-    'InvalidToken',
-    'AuthFailure',
-  ],
-  ...['SignatureDoesNotMatch', 'InvalidSignatureException', 'IncompleteSignature', 'TokenRefreshRequired'],
-  ...['MissingAuthenticationToken', 'MissingAuthenticationTokenException', 'RequestTimeTooSkewed'],
+  'CredentialsProviderError',
+  'TokenProviderError',
+  'ExpiredToken',
+  'ExpiredTokenException',
+  'RequestExpired',
+  'UnrecognizedClientException',
+  'InvalidClientTokenId',
+  'InvalidAccessKeyId',
+  'InvalidToken',
+  'AuthFailure',
+  'SignatureDoesNotMatch',
+  'InvalidSignatureException',
+  'IncompleteSignature',
+  'TokenRefreshRequired',
+  'MissingAuthenticationToken',
+  'MissingAuthenticationTokenException',
+  'RequestTimeTooSkewed',
 ];
 const DENIED = [
-  ...['AccessDenied', 'AccessDeniedException', 'UnauthorizedOperation', 'NotAuthorized', 'Forbidden'],
-  ...['AllAccessDisabled', 'AccountProblem', 'OptInRequired', 'KMSAccessDeniedException'],
+  'AccessDenied',
+  'AccessDeniedException',
+  'UnauthorizedOperation',
+  'NotAuthorized',
+  'Forbidden',
+  'AllAccessDisabled',
+  'AccountProblem',
+  'OptInRequired',
+  'KMSAccessDeniedException',
 ];
 const MISSING = [
-  ...['ResourceNotFoundException', 'TableNotFoundException', 'NoSuchBucket', 'ClusterNotFoundException'],
+  'ResourceNotFoundException',
+  'TableNotFoundException',
+  'NoSuchBucket',
+  'ClusterNotFoundException',
 ];
 const WRONG_REGION = [
   'PermanentRedirect',
@@ -43,14 +54,18 @@ const WRONG_REGION = [
   'IllegalLocationConstraintException',
 ];
 const THROTTLED = [
-  ...['ThrottlingException', 'Throttling', 'ThrottledException', 'RequestLimitExceeded', 'RequestThrottled'],
-  ...[
-    'ProvisionedThroughputExceededException',
-    'TooManyRequestsException',
-    'SlowDown',
-    'BandwidthLimitExceeded',
-  ],
-  ...['TransactionConflictException', 'TransactionInProgressException', 'RequestThrottledException'],
+  'ThrottlingException',
+  'Throttling',
+  'ThrottledException',
+  'RequestLimitExceeded',
+  'RequestThrottled',
+  'ProvisionedThroughputExceededException',
+  'TooManyRequestsException',
+  'SlowDown',
+  'BandwidthLimitExceeded',
+  'TransactionConflictException',
+  'TransactionInProgressException',
+  'RequestThrottledException',
 ];
 
 /**

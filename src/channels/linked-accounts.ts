@@ -52,7 +52,11 @@ export function createLinkedAccounts({
       if (!taken || !(await isGood(taken.key_id))) return undefined;
       const { user_id, scopes, key_id } = taken;
       await links.put({
-        ...{ provider, external_id: externalId, user_id, scopes, key_id },
+        provider,
+        external_id: externalId,
+        user_id,
+        scopes,
+        key_id,
         created_at: new Date(now()).toISOString(),
       });
       return { userId: user_id, scopes };

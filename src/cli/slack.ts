@@ -46,7 +46,8 @@ export const configure: Configure = (command, act) => {
 
 async function setup(cli: Cli, options: { publicUrl?: string; manifest: string }): Promise<ExitCode> {
   const settings = await loadSettings({
-    ...{ environment: cli.environment, dataDir: cli.dataDir },
+    environment: cli.environment,
+    dataDir: cli.dataDir,
     flags: options.publicUrl === undefined ? {} : { public_url: options.publicUrl },
   });
   if (settings.public_url === null)

@@ -52,11 +52,17 @@ export function createChannels({
   const { messages, accountLinks, apiKeys } = stores;
   const people = createPeople({ links: accountLinks, apiKeys, now });
   const slack = createSlackChannel({
-    ...{ workspaces, callSlack, messages, log, now },
+    workspaces,
+    callSlack,
+    messages,
+    log,
+    now,
     notifyChannel: settings.slack_notify_channel,
   });
   const email = createEmailChannel({
-    ...{ messages, log, now },
+    messages,
+    log,
+    now,
     transport:
       settings.ses_region === null
         ? createSmtpTransport({ url: settings.smtp_url, secrets })
@@ -65,7 +71,12 @@ export function createChannels({
     to: settings.email_to,
   });
   const slackInbox = createSlackInbox({
-    ...{ workspaces, callSlack, people, actions, log, now },
+    workspaces,
+    callSlack,
+    people,
+    actions,
+    log,
+    now,
     // Another server in Slack's place answers for itself.
     responseBase: responseBaseOf(settings.slack_api_url),
   });
@@ -77,7 +88,9 @@ export function createChannels({
   });
   const githubAccounts = createLinkedAccounts({ provider: 'github', links: accountLinks, apiKeys, now });
   const githubInbox = createGitHubInbox({
-    ...{ collaborationFor, actions, log },
+    collaborationFor,
+    actions,
+    log,
     webhookSecret: () => secrets.get(WEBHOOK_SECRET),
     mention: settings.github_mention,
     actorOf: ({ id }) => githubAccounts.find(String(id)),

@@ -11,8 +11,11 @@ beforeEach(async () => {
     target: manifestPage(WEB, 'octo-org', 'not-to-be-guessed'),
     manifestFor: (redirectUrl) =>
       appManifest({
-        ...{ name: `"><script>alert(1)</script>`, homepage: 'https://example.com', redirectUrl },
-        ...{ webhookUrl: 'https://agents.example.com/v1/github/webhook', workflowFiles: true },
+        name: `"><script>alert(1)</script>`,
+        homepage: 'https://example.com',
+        redirectUrl,
+        webhookUrl: 'https://agents.example.com/v1/github/webhook',
+        workflowFiles: true,
       }),
   });
 });

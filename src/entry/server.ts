@@ -212,7 +212,12 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     runtime.register(TASK_WORKFLOW, createTaskWorkflow(deps));
     await wakeAllUnderWay({ stores, waker, log });
     const fanOut = await startFanOut({
-      ...{ stores, channels, log, now, owner: newId(), maxFailures: settings.delivery_attempts },
+      stores,
+      channels,
+      log,
+      now,
+      owner: newId(),
+      maxFailures: settings.delivery_attempts,
     });
     closers.push(() => fanOut.stop());
     const eventQueue = openEventQueue({

@@ -47,8 +47,12 @@ function judge(deps: AttemptDeps, delivery: Delivery, error: unknown): DeliveryR
   const note = messageOf(error).slice(0, NOTE_CHARS);
   const known = error instanceof BgAgentError ? error : undefined;
   const fields = {
-    ...{ delivery_id: delivery.delivery_id, task_id: delivery.task_id, channel: delivery.channel },
-    ...{ type: delivery.type, attempts: delivery.attempts, error: note },
+    delivery_id: delivery.delivery_id,
+    task_id: delivery.task_id,
+    channel: delivery.channel,
+    type: delivery.type,
+    attempts: delivery.attempts,
+    error: note,
   };
   if (known?.code === 'CHANNEL_REFUSED') {
     log.warn({ event: 'fanout.delivery.failed', ...fields, retryable: false }, 'a channel refused a message');

@@ -45,8 +45,10 @@ export function startChannelWorker(deps: WorkerDeps, channel: Channel): ChannelW
       if (!stopped)
         log.error(
           {
-            ...{ event: 'fanout.delivery.unsettled', error_id: 'FANOUT_DELIVERY_UNSETTLED' },
-            ...{ delivery_id: delivery.delivery_id, error: messageOf(error) },
+            event: 'fanout.delivery.unsettled',
+            error_id: 'FANOUT_DELIVERY_UNSETTLED',
+            delivery_id: delivery.delivery_id,
+            error: messageOf(error),
           },
           'the end of a delivery could not be written',
         );
@@ -80,8 +82,10 @@ export function startChannelWorker(deps: WorkerDeps, channel: Channel): ChannelW
         if (stopped) return;
         log.error(
           {
-            ...{ event: 'fanout.worker.failed', error_id: 'FANOUT_WORKER_FAILED' },
-            ...{ channel: channel.name, error: messageOf(error) },
+            event: 'fanout.worker.failed',
+            error_id: 'FANOUT_WORKER_FAILED',
+            channel: channel.name,
+            error: messageOf(error),
           },
           'deliveries could not be claimed; trying again',
         );

@@ -7,17 +7,20 @@ import { pauseMs } from './backoff.ts';
 import { route } from './routing.ts';
 
 const channel = {
-  ...{
-    name: 'slack',
-    renders: ['task_created', 'pr_created', 'task_failed'],
-    defaults: ['task_created', 'task_failed'],
-  },
+  name: 'slack',
+  renders: ['task_created', 'pr_created', 'task_failed'],
+  defaults: ['task_created', 'task_failed'],
   wants: () => true,
 };
 
 const anEvent = (event_type: string, metadata: Record<string, unknown> = {}): TaskEvent => ({
-  ...{ event_id: '01ARZ3NDEKTSV4RRFFQ69G5FAV', task_id: 't', event_type, timestamp: '', metadata },
-  ...{ user_id: 'u', repo: 'octo/hello' },
+  event_id: '01ARZ3NDEKTSV4RRFFQ69G5FAV',
+  task_id: 't',
+  event_type,
+  timestamp: '',
+  metadata,
+  user_id: 'u',
+  repo: 'octo/hello',
 });
 
 const told = (
@@ -67,7 +70,8 @@ describe('routing', () => {
 
   it('warns of events that the channel has no message for, and goes on', () => {
     expect(told('task_failed', { repo: { slack: { events: ['default', 'agent_turn'] } } })).toEqual({
-      ...{ types: ['task_failed'], problems: ['unknown_event'] },
+      types: ['task_failed'],
+      problems: ['unknown_event'],
     });
   });
 

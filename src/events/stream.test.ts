@@ -27,14 +27,15 @@ afterEach(() => room.close());
 const depsOf = (channels: readonly Channel[], more: Partial<StreamDeps> = {}): StreamDeps => {
   const note = (fields: Record<string, unknown>): void => void room.logged.push(fields);
   return {
-    ...{
-      stores: room.stores,
-      channels,
-      owner: 'invocation-1',
-      leaseMs: 60_000,
-      untilMs: Number.POSITIVE_INFINITY,
-    },
-    ...{ now: () => clock, random: () => 0, maxFailures: 5, backoff: { baseMs: 4_000, capMs: 8_000_000 } },
+    stores: room.stores,
+    channels,
+    owner: 'invocation-1',
+    leaseMs: 60_000,
+    untilMs: Number.POSITIVE_INFINITY,
+    now: () => clock,
+    random: () => 0,
+    maxFailures: 5,
+    backoff: { baseMs: 4_000, capMs: 8_000_000 },
     log: { debug: note, info: note, warn: note, error: note },
     queue: {
       async send(message, delaySeconds) {
@@ -72,7 +73,10 @@ describe('the fan-out of a stream (F4)', () => {
     expect(typesOf(channel)).toEqual(['task_created', 'session_started', 'task_failed']);
     expect([dispatched.length, infraRejections, queue]).toEqual([3, [], []]);
     expect(room.logged).toContainEqual({
-      ...{ event: 'fanout.batch.complete', records: 4, dispatched: 3, infra_rejections: 0 },
+      event: 'fanout.batch.complete',
+      records: 4,
+      dispatched: 3,
+      infra_rejections: 0,
     });
   });
 

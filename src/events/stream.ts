@@ -76,8 +76,10 @@ export async function dispatchRecords(
   }
   log.info(
     {
-      ...{ event: 'fanout.batch.complete', records: records.length },
-      ...{ dispatched: dispatched.length, infra_rejections: infraRejections.length },
+      event: 'fanout.batch.complete',
+      records: records.length,
+      dispatched: dispatched.length,
+      infra_rejections: infraRejections.length,
     },
     'a batch of events was worked on',
   );

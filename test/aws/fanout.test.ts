@@ -41,13 +41,23 @@ async function aRoom() {
 
   const [good, bad] = [createRecordingChannel({ name: 'good' }), createRecordingChannel({ name: 'bad' })];
   const options = {
-    ...{ stores, channels: [good, bad], leaseMs: 60_000, now: Date.now, random: () => 0, maxFailures: 5 },
+    stores,
+    channels: [good, bad],
+    leaseMs: 60_000,
+    now: Date.now,
+    random: () => 0,
+    maxFailures: 5,
     backoff: { baseMs: 2, capMs: 20 },
     log: { debug: note, info: note, warn: note, error: note },
     queue: createSqsRetryQueue(sqs, QueueUrl ?? ''),
   };
   return {
-    ...{ stores, options, logged, records, good, bad },
+    stores,
+    options,
+    logged,
+    records,
+    good,
+    bad,
     /** Hands over what the queue has, as Lambda would: what isn't named in the answer is deleted. */
     async pump(handlers: ReturnType<typeof createFanoutHandlers>) {
       const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 1 }));

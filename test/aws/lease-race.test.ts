@@ -25,7 +25,11 @@ for (const emulator of [moto, dynamoDbLocal])
       const clock = createClock();
       const { leases } = createDynamoStores({ client, tableNames: names, now: clock.now });
       const race = await raceForLeases({
-        ...{ leases, clock, claimers: 16, rounds: 12, random: Math.random },
+        leases,
+        clock,
+        claimers: 16,
+        rounds: 12,
+        random: Math.random,
         names: ['i-0', 'i-1', 'i-2', 'i-3'],
       });
       expect(race).toMatchObject({ doubles: [], left: [] });

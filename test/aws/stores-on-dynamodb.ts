@@ -30,7 +30,10 @@ export function storesOnDynamoDb(emulator: Emulator): void {
         // DynamoDB Local is of the time when a transaction had ten items at most.
         const open = () =>
           createDynamoStores({
-            ...{ client, tableNames: names, now: clock.now, maxTransactionItems: 10 },
+            client,
+            tableNames: names,
+            now: clock.now,
+            maxTransactionItems: 10,
             // Nobody else writes here, and the suite counts how often readers are told.
             watchMs: 3_600_000,
           });

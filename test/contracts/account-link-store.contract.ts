@@ -43,7 +43,11 @@ export function accountLinkStoreContract({ create, it }: Part): void {
 
   it('gives a code away once, to its provider, before it expires', async () => {
     const code = (code_hash: string): LinkCode => ({
-      ...{ provider: 'slack', code_hash, user_id: 'user-1', scopes: ['tasks:read'], key_id: 'k' },
+      provider: 'slack',
+      code_hash,
+      user_id: 'user-1',
+      scopes: ['tasks:read'],
+      key_id: 'k',
       expires_at_ms: harness.clock.now() + 1_000,
     });
     await links.putCode(code('a'));

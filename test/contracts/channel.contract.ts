@@ -44,11 +44,17 @@ export function channelContract({
 
     const message = (type: string, task = harness.task(newTaskId())): ChannelMessage => ({
       event: {
-        ...{ event_id: newEventId(), task_id: task.task_id, event_type: type },
-        ...{ timestamp: '2030-01-01T00:00:00.000Z', metadata: metadataOf(type as EventType) },
-        ...{ user_id: task.user_id, repo: task.repo },
+        event_id: newEventId(),
+        task_id: task.task_id,
+        event_type: type,
+        timestamp: '2030-01-01T00:00:00.000Z',
+        metadata: metadataOf(type as EventType),
+        user_id: task.user_id,
+        repo: task.repo,
       },
-      ...{ type, task, overrides: {} },
+      type,
+      task,
+      overrides: {},
     });
 
     it('has defaults that it can render, and renders events that exist', () => {
@@ -93,7 +99,8 @@ export function channelContract({
     it('passes on how long to wait', async () => {
       harness.fault('limit');
       await expect(harness.channel.deliver(message('task_completed'))).rejects.toMatchObject({
-        ...{ code: 'CHANNEL_UNAVAILABLE', retryAfterSeconds: expect.any(Number) },
+        code: 'CHANNEL_UNAVAILABLE',
+        retryAfterSeconds: expect.any(Number),
       });
     });
 

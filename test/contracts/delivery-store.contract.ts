@@ -9,8 +9,13 @@ const newEventId = createIdSource(() => Date.parse('2029-12-31T00:00:00.000Z'));
 
 /** An event that the ledger only keeps; it needn't be in the event store. */
 const anEvent = (taskId: string, type = 'task_created'): TaskEvent => ({
-  ...{ event_id: newEventId(), task_id: taskId, event_type: type, timestamp: '2030-01-01T00:00:00.000Z' },
-  ...{ metadata: { note: 'it\'s "quoted"' }, user_id: 'user-1', repo: 'octo/hello' },
+  event_id: newEventId(),
+  task_id: taskId,
+  event_type: type,
+  timestamp: '2030-01-01T00:00:00.000Z',
+  metadata: { note: 'it\'s "quoted"' },
+  user_id: 'user-1',
+  repo: 'octo/hello',
 });
 
 const LEASE_MS = 1_000;
@@ -50,7 +55,11 @@ export function deliveryStoreContract({ create, it }: Part): void {
     await append(...rows);
     expect(await deliveries.cursor('test')).toBe(rows[2]?.event.event_id);
     expect(await deliveries.get(first)).toMatchObject({
-      ...{ state: 'claimed', attempts: 1, failures: 0, channel: 'slack', event: rows[0]?.event },
+      state: 'claimed',
+      attempts: 1,
+      failures: 0,
+      channel: 'slack',
+      event: rows[0]?.event,
     });
     expect(claimed?.delivery_id).toBe(first);
     expect((await deliveries.list({ limit: 10 })).items).toHaveLength(3);
@@ -232,7 +241,11 @@ export function deliveryStoreContract({ create, it }: Part): void {
       {
         type: 'task_failed',
         metadata: {
-          ...{ error_code: 'X', error_message: 'x', remedy: 'x', retryable: false, partial: false },
+          error_code: 'X',
+          error_message: 'x',
+          remedy: 'x',
+          retryable: false,
+          partial: false,
           branch_name: null,
         },
       },

@@ -55,8 +55,13 @@ export function messageStoreContract({ create, it }: Part): void {
     expect(await messages.update(slot, 'e1', { ref: { a: "it's" }, deleted: true })).toBe(true);
     expect(await messages.list(slot.taskId, 'slack')).toEqual([
       {
-        ...{ task_id: slot.taskId, channel: 'slack', slot: 'terminal', event_id: 'e1' },
-        ...{ attempted_at_ms: 1, ref: { a: "it's" }, deleted: true },
+        task_id: slot.taskId,
+        channel: 'slack',
+        slot: 'terminal',
+        event_id: 'e1',
+        attempted_at_ms: 1,
+        ref: { a: "it's" },
+        deleted: true,
       },
     ]);
   });

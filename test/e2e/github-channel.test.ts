@@ -104,7 +104,8 @@ describe('GitHub', { timeout: 120_000 }, () => {
         action: 'submitted',
         review: { state: 'changes_requested', body: 'No.', html_url: 'https://x.example/1', user: PERSON },
         pull_request: {
-          ...{ number: pull?.number, state: 'open' },
+          number: pull?.number,
+          state: 'open',
           head: { ref: task.branch_name, repo: { full_name: 'octo/hello' } },
         },
       }),
@@ -135,8 +136,10 @@ describe('GitHub', { timeout: 120_000 }, () => {
     const response = await fetch(`${platform.apiUrl}/v1/github/webhook`, {
       method: 'POST',
       headers: {
-        ...{ 'content-type': 'application/json', 'x-github-event': 'issue_comment' },
-        ...{ 'x-github-delivery': 'forged', 'x-hub-signature-256': `sha256=${'0'.repeat(64)}` },
+        'content-type': 'application/json',
+        'x-github-event': 'issue_comment',
+        'x-github-delivery': 'forged',
+        'x-hub-signature-256': `sha256=${'0'.repeat(64)}`,
       },
       body,
     });

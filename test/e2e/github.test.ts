@@ -99,7 +99,10 @@ describe('bgagent submit', { timeout: 120_000 }, () => {
     expect(status.out).toContain(pr_url);
 
     opened.pull.reviews.push({
-      ...{ id: 1, author: 'mona', body: 'Please greet politely.', createdAt: '2030-01-01T00:00:00Z' },
+      id: 1,
+      author: 'mona',
+      body: 'Please greet politely.',
+      createdAt: '2030-01-01T00:00:00Z',
       state: 'CHANGES_REQUESTED',
       commitId: head_sha ?? '',
     });
@@ -174,13 +177,22 @@ END`,
     const before = pulls().length;
     const pull = option === '--task' ? null : openPull(`killed${option}`);
     await bgagent(
-      ...['repo', 'set', 'octo/hello', '--agent-command'],
+      'repo',
+      'set',
+      'octo/hello',
+      '--agent-command',
       `echo ${option} > killed.txt; echo Fine. > "$BGAGENT_SUMMARY_FILE"`,
     );
     // The platform gets no answer, and can't go on by itself for half a minute.
     github.fail({ method: 'POST', path, failure: { kind: 'silence' } });
     const asked = await bgagent(
-      ...['submit', '--repo', 'octo/hello', option, String(pull?.number ?? 'Say bye'), '--output', 'json'],
+      'submit',
+      '--repo',
+      'octo/hello',
+      option,
+      String(pull?.number ?? 'Say bye'),
+      '--output',
+      'json',
     );
     const { task_id: taskId } = JSON.parse(asked.out) as TaskDetail;
     await vi.waitFor(() => expect(github.pendingFaults()).toBe(0), { timeout: 60_000, interval: 20 });

@@ -74,13 +74,14 @@ it('a workspace is connected by the printed steps, and what failed is tried agai
 
   const mail = await startMailServer();
   platform = await startUp(dataDir, {
-    ...{
-      BGAGENT_SMTP_URL: mail.url,
-      BGAGENT_EMAIL_FROM: 'bgagent@example.com',
-      BGAGENT_EMAIL_TO: 'team@example.com',
-    },
-    ...{ BGAGENT_SANDBOX: 'off', BGAGENT_LOG_LEVEL: 'silent', BGAGENT_SLACK_API_URL: slack.apiUrl },
-    ...{ BGAGENT_DELIVERY_ATTEMPTS: '1', BGAGENT_DEFAULT_AGENT_COMMAND: 'true' },
+    BGAGENT_SMTP_URL: mail.url,
+    BGAGENT_EMAIL_FROM: 'bgagent@example.com',
+    BGAGENT_EMAIL_TO: 'team@example.com',
+    BGAGENT_SANDBOX: 'off',
+    BGAGENT_LOG_LEVEL: 'silent',
+    BGAGENT_SLACK_API_URL: slack.apiUrl,
+    BGAGENT_DELIVERY_ATTEMPTS: '1',
+    BGAGENT_DEFAULT_AGENT_COMMAND: 'true',
   });
   slack.grants.set('code-1', { ok: true, access_token: 'xoxb-installed', team: { id: 'T1', name: 'Octo' } });
   slack.tokens.set('xoxb-installed', [...SCOPES]);

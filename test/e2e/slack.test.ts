@@ -20,7 +20,9 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bgagent-e2e-slack-'));
   slack = await startSlackServer({ channels: ['C1'] });
   platform = await startUp(join(folder, 'data'), {
-    ...{ BGAGENT_SANDBOX: 'off', BGAGENT_LOG_LEVEL: 'warn', BGAGENT_SLACK_API_URL: slack.apiUrl },
+    BGAGENT_SANDBOX: 'off',
+    BGAGENT_LOG_LEVEL: 'warn',
+    BGAGENT_SLACK_API_URL: slack.apiUrl,
     BGAGENT_SECRET_SLACK_SIGNING_SECRET: SECRET,
   });
   await writeFile(
@@ -63,7 +65,9 @@ it('a mention becomes a task, its thread changes, and Cancel ends the agent’s 
   const repo = bareRepo(folder);
   const sleep = `sleep ${600 + Math.random()}`;
   await call(platform, 'PUT', `/v1/repos/${encodeURIComponent(repo)}`, {
-    ...{ compute_type: 'local', agent: 'command', agent_command: sleep },
+    compute_type: 'local',
+    agent: 'command',
+    agent_command: sleep,
   });
 
   const ts = slack.say('C1', 'please');

@@ -27,7 +27,14 @@ export function createRecordingChannel({
 } = {}): RecordingChannel {
   const slots = new Map<string, string>();
   const channel: RecordingChannel = {
-    ...{ name, renders, defaults, concurrency, wants, sent: [], calls: [], faults: [] },
+    name,
+    renders,
+    defaults,
+    concurrency,
+    wants,
+    sent: [],
+    calls: [],
+    faults: [],
     async deliver(message) {
       channel.calls.push(message.event.event_id);
       await deliver(message);

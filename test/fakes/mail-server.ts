@@ -81,7 +81,10 @@ export async function startMailServer({
   // Clients that go away in the middle are no matter.
   smtp.on('error', () => undefined);
   const server: MailServer = {
-    ...{ url: '', mails: [], users: [], chance: () => undefined },
+    url: '',
+    mails: [],
+    users: [],
+    chance: () => undefined,
     fault: (...faults) => void planned.push(...faults),
     close: () => new Promise((closed) => smtp.close(() => closed())),
   };

@@ -44,7 +44,12 @@ export async function startSlackServer({
   const planned = new Map<string, SlackFault[]>();
   const server: SlackServer = {
     ...workspace,
-    ...{ apiUrl: '', responseUrl: '', responses: [], calls: [], grants: new Map(), chance: () => undefined },
+    apiUrl: '',
+    responseUrl: '',
+    responses: [],
+    calls: [],
+    grants: new Map(),
+    chance: () => undefined,
     tokens: new Map([['xoxb-test', []]]),
     fault(method, ...faults) {
       planned.set(method, [...(planned.get(method) ?? []), ...faults]);

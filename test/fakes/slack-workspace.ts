@@ -82,7 +82,10 @@ export function createSlackWorkspace({
     if (!args.text && args.blocks === undefined) return failed('no_text');
     if ((args.text ?? '').length > 40_000) return failed('msg_too_long');
     const { ts } = add({
-      ...{ channel, text: args.text ?? '', blocks: blocks as unknown[], thread_ts: args.thread_ts },
+      channel,
+      text: args.text ?? '',
+      blocks: blocks as unknown[],
+      thread_ts: args.thread_ts,
       metadata: args.metadata === undefined ? undefined : JSON.parse(args.metadata),
     });
     return { ok: true, channel, ts };
@@ -98,9 +101,13 @@ export function createSlackWorkspace({
       .reverse();
     const more = found.length > from + limit;
     return {
-      ...{ ok: true, has_more: more },
+      ok: true,
+      has_more: more,
       messages: found.slice(from, from + limit).map(({ ts, text, thread_ts, metadata }) => ({
-        ...{ type: 'message', ts, text, thread_ts },
+        type: 'message',
+        ts,
+        text,
+        thread_ts,
         ...(args.include_all_metadata === 'true' ? { metadata } : {}),
       })),
       response_metadata: { next_cursor: more ? String(from + limit) : '' },
@@ -140,7 +147,9 @@ export function createSlackWorkspace({
   };
 
   return {
-    ...{ messages, ephemeral, channels: known },
+    messages,
+    ephemeral,
+    channels: known,
     say: (channel, text, thread_ts) => add({ channel, text, blocks: [], thread_ts, metadata: undefined }).ts,
     visible: (channel) =>
       messages.filter(

@@ -39,7 +39,11 @@ export function accountLinkRoutes(app: ApiApp, deps: ApiDeps): void {
       const code = newCode();
       const expires_at_ms = deps.now() + VALID_MS;
       await deps.stores.accountLinks.putCode({
-        ...{ provider, user_id: userId, key_id: keyId, scopes: [...scopes], expires_at_ms },
+        provider,
+        user_id: userId,
+        key_id: keyId,
+        scopes: [...scopes],
+        expires_at_ms,
         code_hash: createHash('sha256').update(code).digest('hex'),
       });
       return c.json({ data: { provider, code, expires_at: new Date(expires_at_ms).toISOString() } }, 201);

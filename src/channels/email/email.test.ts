@@ -41,7 +41,10 @@ async function createRoom(login?: { user: string; pass: string }): Promise<Room>
   const note = (fields: Record<string, unknown>): void => void logged.push(fields);
   const make: Room['with'] = ({ url = server.url, from = 'bgagent@example.com', secrets = {} }) =>
     createEmailChannel({
-      ...{ messages, from, to: ['team@example.com'], now: Date.now },
+      messages,
+      from,
+      to: ['team@example.com'],
+      now: Date.now,
       log: { debug: note, info: note, warn: note, error: note },
       transport: createSmtpTransport({
         url,
@@ -50,7 +53,10 @@ async function createRoom(login?: { user: string; pass: string }): Promise<Room>
       }),
     });
   return {
-    ...{ server, logged, with: make, channel: make({}) },
+    server,
+    logged,
+    with: make,
+    channel: make({}),
     async close() {
       await server.close();
       await database.close();
@@ -89,18 +95,19 @@ describe('email (M1)', () => {
 
   it('hears by default of ends and decisions (F6)', () => {
     expect([...room.channel.defaults].sort()).toEqual([
-      ...['approval_requested', 'task_completed', 'task_failed', 'task_timed_out'],
+      'approval_requested',
+      'task_completed',
+      'task_failed',
+      'task_timed_out',
     ]);
   });
 
   it('sends text and HTML, in a thread a task', async () => {
     const task = aTask({
-      ...{
-        task_id: newTaskId(),
-        repo: 'octo/hello',
-        pr_url: 'https://example.com/octo/hello/pull/7',
-        cost_usd: 0.4,
-      },
+      task_id: newTaskId(),
+      repo: 'octo/hello',
+      pr_url: 'https://example.com/octo/hello/pull/7',
+      cost_usd: 0.4,
       outcome_summary: 'Added a greeting.',
     });
     await tell(room.channel, task, 'approval_requested');
@@ -122,19 +129,20 @@ describe('email (M1)', () => {
     const hostile =
       'x\r\nBcc: victim@example.com\r\n\r\n<script>alert(1)</script> <img src=x onerror=y> @everyone';
     const task = aTask({
-      ...{
-        task_id: newTaskId(),
-        repo: `octo/[a](javascript:b)\r\nTo: all@example.com`,
-        task_description: hostile,
-      },
-      ...{ pr_url: 'javascript:alert(1)', compare_url: 'https://example.com/"onmouseover="x' },
+      task_id: newTaskId(),
+      repo: `octo/[a](javascript:b)\r\nTo: all@example.com`,
+      task_description: hostile,
+      pr_url: 'javascript:alert(1)',
+      compare_url: 'https://example.com/"onmouseover="x',
     });
     const metadata = { ...metadataOf('task_failed'), error_message: hostile, remedy: hostile };
     const event = anEventOf(task, 'task_failed', metadata);
     await tell(room.channel, task, 'task_failed', event);
     const mail = room.server.mails.at(-1);
     expect([mail?.headers.get('bcc'), mail?.to, mail?.headers.get('to')]).toEqual([
-      ...[undefined, ['team@example.com'], 'team@example.com'],
+      undefined,
+      ['team@example.com'],
+      'team@example.com',
     ]);
     expect(mail?.parts[1]).not.toMatch(/<script|<img|href="javascript/);
     expect(mail?.parts[1]).toContain('&lt;script&gt;');
@@ -188,7 +196,8 @@ describe('email (M1)', () => {
       await expect(
         tell(room.with(options), aTask({ task_id: newTaskId() }), 'task_failed'),
       ).rejects.toMatchObject({
-        ...{ code: 'CHANNEL_NOT_CONFIGURED', message: expect.stringContaining(setting) },
+        code: 'CHANNEL_NOT_CONFIGURED',
+        message: expect.stringContaining(setting),
       });
   });
 
@@ -206,7 +215,8 @@ describe('email (M1)', () => {
       const task = aTask({ task_id: newTaskId() });
       const event = anEventOf(task, 'task_failed');
       await expect(tell(channel('wrong-1'), task, 'task_failed', event)).rejects.toMatchObject({
-        ...{ code: 'CHANNEL_UNAVAILABLE', message: expect.not.stringContaining('wrong-1') },
+        code: 'CHANNEL_UNAVAILABLE',
+        message: expect.not.stringContaining('wrong-1'),
       });
       await tell(channel('secret-1'), task, 'task_failed', event);
       expect([guarded.server.users, guarded.server.mails.length]).toEqual([['octo'], 1]);

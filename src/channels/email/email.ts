@@ -62,7 +62,10 @@ export function createEmailChannel({ transport, messages, from, to, log, now }: 
       try {
         await transport.send({
           ...render(event, task),
-          ...{ from, to: addresses, messageId, references: idOf(from, task.task_id) },
+          from,
+          to: addresses,
+          messageId,
+          references: idOf(from, task.task_id),
         });
       } catch (error) {
         if (!(error instanceof MailError)) throw error;

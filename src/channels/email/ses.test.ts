@@ -35,14 +35,13 @@ beforeEach(() => {
 const credentials = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'secret-value' };
 const send = (more: Partial<Envelope> = {}): Promise<void> =>
   createSesTransport({ region: 'eu-west-1', endpoint, credentials }).send({
-    ...{
-      from: 'bgagent@example.com',
-      to: ['team@example.com'],
-      subject: 'Done',
-      text: 'Done.',
-      html: '<p>Done.</p>',
-    },
-    ...{ messageId: '<1@example.com>', references: '<thread@example.com>' },
+    from: 'bgagent@example.com',
+    to: ['team@example.com'],
+    subject: 'Done',
+    text: 'Done.',
+    html: '<p>Done.</p>',
+    messageId: '<1@example.com>',
+    references: '<thread@example.com>',
     ...more,
   });
 

@@ -30,7 +30,8 @@ export function createSesTransport({ region, endpoint, credentials }: SesOptions
       import('@aws-sdk/client-sesv2'),
     ]);
     const sesClient: SESv2Client = new Client({
-      ...{ region, maxAttempts: 1 },
+      region,
+      maxAttempts: 1,
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(credentials === undefined ? {} : { credentials }),
     });
@@ -42,7 +43,12 @@ export function createSesTransport({ region, endpoint, credentials }: SesOptions
       transporter ??= connect();
       try {
         await (await transporter).sendMail({
-          ...{ from, to: [...to], subject, text, html, messageId },
+          from,
+          to: [...to],
+          subject,
+          text,
+          html,
+          messageId,
           ...(references === null ? {} : { references, inReplyTo: references }),
           headers: { 'Auto-Submitted': 'auto-generated' },
         });

@@ -34,15 +34,16 @@ export function createSmtpTransport({
     const { hostname, port, protocol } = new URL(url);
     const secure = protocol === 'smtps:';
     return createTransport({
-      ...{
-        host: hostname.replace(/^\[|\]$/g, ''),
-        port: port === '' ? (secure ? 465 : 587) : Number(port),
-        secure,
-      },
-      ...{ connectionTimeout: timeoutMs, greetingTimeout: timeoutMs, socketTimeout: timeoutMs },
+      host: hostname.replace(/^\[|\]$/g, ''),
+      port: port === '' ? (secure ? 465 : 587) : Number(port),
+      secure,
+      connectionTimeout: timeoutMs,
+      greetingTimeout: timeoutMs,
+      socketTimeout: timeoutMs,
       ...(user !== undefined && pass !== undefined ? { auth: { user, pass } } : {}),
       // Nothing of a mail is read from files or fetched.
-      ...{ disableFileAccess: true, disableUrlAccess: true },
+      disableFileAccess: true,
+      disableUrlAccess: true,
     });
   }
 
@@ -58,7 +59,12 @@ export function createSmtpTransport({
       }
       try {
         await ready.sendMail({
-          ...{ from, to: [...to], subject, text, html, messageId },
+          from,
+          to: [...to],
+          subject,
+          text,
+          html,
+          messageId,
           ...(references === null ? {} : { references, inReplyTo: references }),
           headers: { 'Auto-Submitted': 'auto-generated' },
         });

@@ -57,14 +57,18 @@ channelContract({
           if (fault === 'fail') fail(github, 'GET', serverError());
           if (fault === 'refuse')
             github.fail({
-              ...{ method: 'GET', path: COMMENTS },
+              method: 'GET',
+              path: COMMENTS,
               failure: { kind: 'answer', status: 410, body: { message: 'This issue was deleted' } },
             });
           if (fault === 'limit')
             github.fail({
-              ...{ method: 'GET', path: COMMENTS },
+              method: 'GET',
+              path: COMMENTS,
               failure: {
-                ...{ kind: 'answer', status: 429, body: { message: 'Too many requests' } },
+                kind: 'answer',
+                status: 429,
+                body: { message: 'Too many requests' },
                 headers: { 'retry-after': '300' },
               },
             });
@@ -72,7 +76,10 @@ channelContract({
             fail(github, 'POST', { kind: 'drop', effect: true });
             // The look after it fails as well, so that the forge gives up.
             github.fail({
-              ...{ method: 'GET', path: COMMENTS, times: UNAVAILABLE_TRIES, after: 1 },
+              method: 'GET',
+              path: COMMENTS,
+              times: UNAVAILABLE_TRIES,
+              after: 1,
               failure: { kind: 'drop', effect: false },
             });
           }
@@ -93,10 +100,17 @@ describe('github', () => {
   const tell = (task: Task, type: string) =>
     room.channel.deliver({
       event: {
-        ...{ event_id: '01J00000000000000000000EVT', task_id: task.task_id, event_type: type },
-        ...{ timestamp: '2030-01-01T00:00:00.000Z', metadata: {}, user_id: null, repo: task.repo },
+        event_id: '01J00000000000000000000EVT',
+        task_id: task.task_id,
+        event_type: type,
+        timestamp: '2030-01-01T00:00:00.000Z',
+        metadata: {},
+        user_id: null,
+        repo: task.repo,
       },
-      ...{ type, task, overrides: {} },
+      type,
+      task,
+      overrides: {},
     });
 
   it('keeps one comment a task, edited as it goes on (H1)', async () => {
@@ -134,8 +148,10 @@ describe('github', () => {
     async (id) => {
       const { number } = room.github.addPull(room.repo, { branch: 'mend', files: { a: 'b' } });
       const task = room.put({
-        ...{ resolved_workflow: { id, version: '1.0.0' } },
-        ...{ issue_number: null, pr_number: number, status: 'COMPLETED' },
+        resolved_workflow: { id, version: '1.0.0' },
+        issue_number: null,
+        pr_number: number,
+        status: 'COMPLETED',
       });
       expect(await tell(task, 'task_completed')).toMatchObject({ kind: 'sent', note: expect.any(String) });
       expect(room.commentsOf(number)).toEqual([]);
@@ -152,10 +168,17 @@ describe('github', () => {
     await expect(
       channel.deliver({
         event: {
-          ...{ event_id: '01J00000000000000000000EVT', task_id: task.task_id, event_type: 'task_failed' },
-          ...{ timestamp: '2030-01-01T00:00:00.000Z', metadata: {}, user_id: null, repo: task.repo },
+          event_id: '01J00000000000000000000EVT',
+          task_id: task.task_id,
+          event_type: 'task_failed',
+          timestamp: '2030-01-01T00:00:00.000Z',
+          metadata: {},
+          user_id: null,
+          repo: task.repo,
         },
-        ...{ type: 'task_failed', task, overrides: {} },
+        type: 'task_failed',
+        task,
+        overrides: {},
       }),
     ).rejects.toMatchObject({ code: 'CHANNEL_NOT_CONFIGURED' });
   });

@@ -66,7 +66,8 @@ describe('the inbox of GitHub', () => {
         cancelled.push(taskId);
         return aTask({ task_id: taskId });
       },
-      ...{ retry: notHere, get: notHere },
+      retry: notHere,
+      get: notHere,
     };
   };
 
@@ -109,7 +110,8 @@ describe('the inbox of GitHub', () => {
     } catch (error) {
       if (!(error instanceof BgAgentError)) throw error;
       return {
-        ...{ body: JSON.stringify({ message: error.message }), contentType: 'application/json' },
+        body: JSON.stringify({ message: error.message }),
+        contentType: 'application/json',
         refused: error.code,
       };
     }

@@ -145,8 +145,14 @@ export function createSlackApi({
   return {
     async post({ postTo, threadTs }, { text, blocks }, mark) {
       const answer = await call('chat.postMessage', {
-        ...{ channel: postTo, thread_ts: threadTs, text, blocks },
-        ...{ parse: 'none', link_names: false, unfurl_links: false, unfurl_media: false },
+        channel: postTo,
+        thread_ts: threadTs,
+        text,
+        blocks,
+        parse: 'none',
+        link_names: false,
+        unfurl_links: false,
+        unfurl_media: false,
         metadata: { event_type: MARK_TYPE, event_payload: mark },
       });
       return refSchema.parse(answer);
@@ -159,8 +165,13 @@ export function createSlackApi({
       for (let page = 0; page < PAGES; page++) {
         const answer = pageSchema.parse(
           await call(threadTs === undefined ? 'conversations.history' : 'conversations.replies', {
-            ...{ channel: where, ts: threadTs, oldest: sinceSeconds.toFixed(6), inclusive: true },
-            ...{ limit: PAGE, include_all_metadata: true, cursor },
+            channel: where,
+            ts: threadTs,
+            oldest: sinceSeconds.toFixed(6),
+            inclusive: true,
+            limit: PAGE,
+            include_all_metadata: true,
+            cursor,
           }),
         );
         for (const { ts, metadata } of answer.messages)

@@ -17,7 +17,9 @@ export async function addReaction(
   taskId: string,
 ): Promise<void> {
   await attempt(() => api.react(root, name), 'already_reacted', {
-    ...{ log, event: 'fanout.slack.reaction_add', errorId: 'FANOUT_SLACK_REACTION_NETWORK' },
+    log,
+    event: 'fanout.slack.reaction_add',
+    errorId: 'FANOUT_SLACK_REACTION_NETWORK',
     fields: { task_id: taskId, reaction: name },
   });
 }
@@ -29,7 +31,9 @@ export async function removeReaction(
   taskId: string,
 ): Promise<void> {
   await attempt(() => api.unreact(root, name), 'no_reaction', {
-    ...{ log, event: 'fanout.slack.reaction_remove', errorId: 'FANOUT_SLACK_REACTION_NETWORK' },
+    log,
+    event: 'fanout.slack.reaction_remove',
+    errorId: 'FANOUT_SLACK_REACTION_NETWORK',
     fields: { task_id: taskId, reaction: name },
   });
 }
@@ -37,7 +41,9 @@ export async function removeReaction(
 /** True when the message is gone, whoever took it away. */
 export const removeMessage = ({ api, log }: Deps, ref: MessageRef, taskId: string): Promise<boolean> =>
   attempt(() => api.remove(ref), 'message_not_found', {
-    ...{ log, event: 'fanout.slack.message_delete', errorId: 'FANOUT_SLACK_DELETE_NETWORK' },
+    log,
+    event: 'fanout.slack.message_delete',
+    errorId: 'FANOUT_SLACK_DELETE_NETWORK',
     fields: { task_id: taskId, ts: ref.ts },
   });
 

@@ -72,7 +72,10 @@ function failureOf(error: unknown): SlackFailure {
     const code = known.data?.error ?? 'unknown_error';
     const limited = code === 'ratelimited' || code === 'rate_limited';
     return {
-      ...{ code, answered: true, terminal: TERMINAL_CODES.has(code), ambiguous: MAYBE_DONE.has(code) },
+      code,
+      answered: true,
+      terminal: TERMINAL_CODES.has(code),
+      ambiguous: MAYBE_DONE.has(code),
       passing: limited || MAYBE_DONE.has(code),
       retryAfterSeconds: limited ? (known.data?.response_metadata?.retryAfter ?? LIMITED_SECONDS) : undefined,
     };
@@ -89,7 +92,9 @@ function failureOf(error: unknown): SlackFailure {
   if (known.code === 'slack_webapi_http_error') {
     const after = Number(known.headers?.['retry-after']);
     return {
-      ...{ ...failure, code: `http_${known.statusCode}`, ambiguous: (known.statusCode ?? 500) >= 500 },
+      ...failure,
+      code: `http_${known.statusCode}`,
+      ambiguous: (known.statusCode ?? 500) >= 500,
       retryAfterSeconds: after > 0 ? after : undefined,
     };
   }

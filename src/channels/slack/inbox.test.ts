@@ -52,7 +52,11 @@ beforeEach(async () => {
   };
   inbox = createInbox();
   await room.stores.accountLinks.put({
-    ...{ provider: 'slack', external_id: 'T1/U1', user_id: 'user-1', scopes: ['tasks:write'], key_id: null },
+    provider: 'slack',
+    external_id: 'T1/U1',
+    user_id: 'user-1',
+    scopes: ['tasks:write'],
+    key_id: null,
     created_at: '2030-01-01T00:00:00.000Z',
   });
 });
@@ -61,7 +65,11 @@ const createInbox = (): ChannelInbox => {
   const note = (fields: Record<string, unknown>): void => void room.logged.push(fields);
   const { accountLinks: links, apiKeys } = room.stores;
   return createSlackInbox({
-    ...{ workspaces: room.workspaces, callSlack: room.callSlack, actions, now: Date.now, momentMs: 400 },
+    workspaces: room.workspaces,
+    callSlack: room.callSlack,
+    actions,
+    now: Date.now,
+    momentMs: 400,
     people: createPeople({ links, apiKeys, now: Date.now }),
     log: { debug: note, info: note, warn: note, error: note },
     responseBase: new URL('/', room.server.responseUrl).href,
@@ -80,7 +88,8 @@ function receive(
   const timestamp = String(Math.floor(Date.now() / 1_000) - ageS);
   const signature = `v0=${createHmac('sha256', secret).update(`v0:${timestamp}:${body}`).digest('hex')}`;
   const all: Record<string, string> = {
-    ...{ 'x-slack-request-timestamp': timestamp, 'x-slack-signature': signature },
+    'x-slack-request-timestamp': timestamp,
+    'x-slack-signature': signature,
     ...headers,
   };
   return inbox.receive(kind, { method: 'POST', query: {}, body, header: (name) => all[name.toLowerCase()] });
@@ -89,32 +98,40 @@ function receive(
 let events = 0;
 const anEvent = (event: Record<string, unknown>, id = `Ev${++events}`): string =>
   JSON.stringify({
-    ...{ token: 'x', team_id: 'T1', api_app_id: 'A1', type: 'event_callback', event_id: id, event_time: 1 },
+    token: 'x',
+    team_id: 'T1',
+    api_app_id: 'A1',
+    type: 'event_callback',
+    event_id: id,
+    event_time: 1,
     event: { user: 'U1', channel: 'C1', ts: '1700000000.000100', event_ts: '1700000000.000100', ...event },
   });
 const mention = (text: string, more: Record<string, unknown> = {}): string =>
   anEvent({ type: 'app_mention', text: `<@UBOT> ${text}`, ...more });
 const command = (text: string, more: Record<string, string> = {}): string =>
   new URLSearchParams({
-    ...{
-      token: 'x',
-      team_id: 'T1',
-      team_domain: 'octo',
-      channel_id: 'C1',
-      channel_name: 'general',
-      user_id: 'U1',
-    },
-    ...{ user_name: 'octo', command: '/bgagent', text, api_app_id: 'A1', trigger_id: `t-${++events}` },
-    ...{ response_url: room.server.responseUrl, ...more },
+    token: 'x',
+    team_id: 'T1',
+    team_domain: 'octo',
+    channel_id: 'C1',
+    channel_name: 'general',
+    user_id: 'U1',
+    user_name: 'octo',
+    command: '/bgagent',
+    text,
+    api_app_id: 'A1',
+    trigger_id: `t-${++events}`,
+    response_url: room.server.responseUrl,
+    ...more,
   }).toString();
 const press = (action_id: string, value: string, user = 'U1'): string =>
   new URLSearchParams({
     payload: JSON.stringify({
-      ...{ type: 'block_actions', team: { id: 'T1', domain: 'octo' }, user: { id: user, team_id: 'T1' } },
-      ...{
-        container: { type: 'message', message_ts: '1.2', channel_id: 'C1' },
-        response_url: room.server.responseUrl,
-      },
+      type: 'block_actions',
+      team: { id: 'T1', domain: 'octo' },
+      user: { id: user, team_id: 'T1' },
+      container: { type: 'message', message_ts: '1.2', channel_id: 'C1' },
+      response_url: room.server.responseUrl,
       actions: [{ type: 'button', action_id, block_id: 'b', value, action_ts: `1700000000.${++events}` }],
     }),
   }).toString();
@@ -195,11 +212,16 @@ describe('a mention', () => {
         what: 'submit',
         actor: { userId: 'user-1', scopes: ['tasks:write'] },
         request: {
-          ...{ repo: 'octo/hello', issueNumber: 7, source: 'slack' },
+          repo: 'octo/hello',
+          issueNumber: 7,
+          source: 'slack',
           description: 'Fix the <title> of https://example.com',
           metadata: {
-            ...{ team_id: 'T1', channel_id: 'C1', user_id: 'U1' },
-            ...{ thread_ts: '1700000000.000100', message_ts: '1700000000.000100' },
+            team_id: 'T1',
+            channel_id: 'C1',
+            user_id: 'U1',
+            thread_ts: '1700000000.000100',
+            message_ts: '1700000000.000100',
           },
         },
         key: expect.stringMatching(/^slack-[0-9a-f]{40}$/),
@@ -211,7 +233,8 @@ describe('a mention', () => {
   it('inside a thread is answered in that thread', async () => {
     await receive('events', mention('octo/hello x', { thread_ts: '1699999999.000001' }));
     expect(asked[0]?.request?.metadata).toMatchObject({
-      ...{ thread_ts: '1699999999.000001', message_ts: '1700000000.000100' },
+      thread_ts: '1699999999.000001',
+      message_ts: '1700000000.000100',
     });
   });
 
@@ -290,7 +313,8 @@ describe('a command', () => {
       /^Accepted/,
     );
     expect(asked[0]?.request).toMatchObject({
-      ...{ repo: 'octo/hello', description: 'Add a greeting' },
+      repo: 'octo/hello',
+      description: 'Add a greeting',
       metadata: { team_id: 'T1', channel_id: 'C1', user_id: 'U1' },
     });
     expect(textOf(await receive('commands', command('submit hello')))).toMatch(/^Begin with a repository/);
@@ -344,8 +368,13 @@ describe('a command', () => {
 describe('a link between accounts', () => {
   const putCode = (code_hash: string, more = {}) =>
     room.stores.accountLinks.putCode({
-      ...{ provider: 'slack', code_hash, user_id: 'user-2', scopes: ['admin'], key_id: null },
-      ...{ expires_at_ms: Date.now() + 60_000, ...more },
+      provider: 'slack',
+      code_hash,
+      user_id: 'user-2',
+      scopes: ['admin'],
+      key_id: null,
+      expires_at_ms: Date.now() + 60_000,
+      ...more,
     });
   const hashOf = async (code: string): Promise<string> =>
     (await import('node:crypto')).createHash('sha256').update(code).digest('hex');
@@ -373,18 +402,24 @@ describe('a link between accounts', () => {
       ['k-revoked', { revoked_at: at }],
     ] as const) {
       await apiKeys.create({
-        ...{ key_id, user_id: 'user-3', name: 'n', secret_hash: '', scopes: ['admin'], created_at: at },
-        ...{ expires_at: null, last_used_at: null, revoked_at: null, ...more },
+        key_id,
+        user_id: 'user-3',
+        name: 'n',
+        secret_hash: '',
+        scopes: ['admin'],
+        created_at: at,
+        expires_at: null,
+        last_used_at: null,
+        revoked_at: null,
+        ...more,
       });
       await accountLinks.put({
-        ...{
-          provider: 'slack',
-          external_id: 'T1/U6',
-          user_id: 'user-3',
-          scopes: ['admin'],
-          key_id,
-          created_at: at,
-        },
+        provider: 'slack',
+        external_id: 'T1/U6',
+        user_id: 'user-3',
+        scopes: ['admin'],
+        key_id,
+        created_at: at,
       });
       expect(textOf(await receive('commands', command(`cancel ${TASK_ID}`, { user_id: 'U6' })))).toContain(
         'do not know who',

@@ -98,8 +98,11 @@ export function createSlackInbox(options: SlackInboxOptions): ChannelInbox {
     if (message.type === 'message' && message.channel_type !== 'im') return;
     const root = message.thread_ts ?? message.ts;
     const metadata = {
-      ...{ team_id: teamId, channel_id: message.channel, user_id: message.user },
-      ...{ thread_ts: root, message_ts: message.ts },
+      team_id: teamId,
+      channel_id: message.channel,
+      user_id: message.user,
+      thread_ts: root,
+      message_ts: message.ts,
     };
     const asker = {
       teamId: message.user_team ?? teamId,
@@ -129,7 +132,9 @@ export function createSlackInbox(options: SlackInboxOptions): ChannelInbox {
     const { team_id, channel_id, user_id, text, trigger_id, response_url } = parsed.data;
     if (isRepeat(trigger_id)) return OK;
     const asker: Asker = {
-      ...{ teamId: team_id, userId: user_id, key: keyOf(trigger_id) },
+      teamId: team_id,
+      userId: user_id,
+      key: keyOf(trigger_id),
       metadata: { team_id, channel_id, user_id },
     };
     const started = await background.start(

@@ -37,8 +37,11 @@ export function createManifest(publicUrl: string): Record<string, unknown> {
       bot_user: { display_name: 'bgagent', always_online: true },
       slash_commands: [
         {
-          ...{ command: '/bgagent', url: at('commands'), description: 'Background coding agents' },
-          ...{ usage_hint: 'submit|status|cancel|link|help', should_escape: false },
+          command: '/bgagent',
+          url: at('commands'),
+          description: 'Background coding agents',
+          usage_hint: 'submit|status|cancel|link|help',
+          should_escape: false,
         },
       ],
     },

@@ -122,11 +122,9 @@ async function removeDuplicate(
     if (code !== 'message_not_found') {
       log.error(
         {
-          ...{
-            ...fields,
-            event: 'fanout.slack.dup_delete_failed',
-            error_id: 'FANOUT_SLACK_DUP_DELETE_FAILED',
-          },
+          ...fields,
+          event: 'fanout.slack.dup_delete_failed',
+          error_id: 'FANOUT_SLACK_DUP_DELETE_FAILED',
           error: messageOf(error),
         },
         'a second message could not be taken away',
@@ -144,6 +142,7 @@ function duplicateEvent(slot: string): string {
 }
 
 const refOf = ({ channel, ts }: MessageRef, { threadTs }: Place): Record<string, string> => ({
-  ...{ channel, ts },
+  channel,
+  ts,
   ...(threadTs === undefined ? {} : { thread_ts: threadTs }),
 });

@@ -10,18 +10,26 @@ import { code, safeLine, safeText, safeUrl } from './text.ts';
 const TYPES = Object.keys(RENDERERS) as (keyof typeof RENDERERS & EventType)[];
 
 const anEvent = (type: EventType, metadata: Record<string, unknown>): TaskEvent => ({
-  ...{ event_id: '01ARZ3NDEKTSV4RRFFQ69G5FAV', task_id: 't', event_type: type, timestamp: '', metadata },
-  ...{ user_id: 'user-1', repo: 'octo/hello' },
+  event_id: '01ARZ3NDEKTSV4RRFFQ69G5FAV',
+  task_id: 't',
+  event_type: type,
+  timestamp: '',
+  metadata,
+  user_id: 'user-1',
+  repo: 'octo/hello',
 });
 
 const done: Partial<Task> = {
-  ...{ repo: 'octo/hello', outcome: 'changes', branch_name: 'bgagent/01ARZ3/add-a-greeting' },
-  ...{ started_at: '2030-01-01T00:00:00.000Z', completed_at: '2030-01-01T00:03:20.400Z', cost_usd: 0.417 },
-  ...{
-    pr_url: 'https://example.com/octo/hello/pull/7',
-    diff_stat: { files_changed: 2, insertions: 10, deletions: 3 },
-  },
-  ...{ outcome_summary: 'Added a greeting and its test.', build_passed: true },
+  repo: 'octo/hello',
+  outcome: 'changes',
+  branch_name: 'bgagent/01ARZ3/add-a-greeting',
+  started_at: '2030-01-01T00:00:00.000Z',
+  completed_at: '2030-01-01T00:03:20.400Z',
+  cost_usd: 0.417,
+  pr_url: 'https://example.com/octo/hello/pull/7',
+  diff_stat: { files_changed: 2, insertions: 10, deletions: 3 },
+  outcome_summary: 'Added a greeting and its test.',
+  build_passed: true,
 };
 
 const render = (type: keyof typeof RENDERERS, metadata: Record<string, unknown>, task: Task) => {
@@ -109,25 +117,23 @@ describe('messages in Slack (L9)', () => {
     [
       'texts of 40,000 characters',
       {
-        ...{
-          repo: 'r'.repeat(40_000),
-          task_description: '<'.repeat(10_000),
-          branch_name: '&'.repeat(40_000),
-        },
-        ...{ outcome_summary: '>'.repeat(40_000), pr_url: `https://example.com/${'x'.repeat(4_000)}` },
+        repo: 'r'.repeat(40_000),
+        task_description: '<'.repeat(10_000),
+        branch_name: '&'.repeat(40_000),
+        outcome_summary: '>'.repeat(40_000),
+        pr_url: `https://example.com/${'x'.repeat(4_000)}`,
       },
       (type) => Object.fromEntries(Object.keys(metadataOf(type)).map((name) => [name, '&'.repeat(40_000)])),
     ],
     [
       'hostile texts',
       {
-        ...{
-          repo: `octo/${HOSTILE}`,
-          task_description: HOSTILE,
-          branch_name: HOSTILE,
-          outcome_summary: HOSTILE,
-        },
-        ...{ pr_url: 'javascript:alert(1)', compare_url: 'file:///etc/passwd' },
+        repo: `octo/${HOSTILE}`,
+        task_description: HOSTILE,
+        branch_name: HOSTILE,
+        outcome_summary: HOSTILE,
+        pr_url: 'javascript:alert(1)',
+        compare_url: 'file:///etc/passwd',
       },
       (type) => Object.fromEntries(Object.keys(metadataOf(type)).map((name) => [name, HOSTILE])),
     ],

@@ -38,31 +38,33 @@ channelContract({
 
 /** Slack's answers that no retry changes, as the requirement lists them. */
 const FINAL = [
-  ...[
-    'channel_not_found',
-    'not_in_channel',
-    'is_archived',
-    'message_not_found',
-    'not_authed',
-    'invalid_auth',
-  ],
-  ...[
-    'token_revoked',
-    'token_expired',
-    'account_inactive',
-    'no_permission',
-    'missing_scope',
-    'restricted_action',
-  ],
-  ...[
-    'ekm_access_denied',
-    'team_access_not_granted',
-    'posting_to_general_channel_denied',
-    'as_user_not_supported',
-  ],
-  ...['invalid_blocks', 'invalid_blocks_format', 'invalid_arguments', 'msg_too_long', 'too_many_attachments'],
-  ...['no_text', 'invalid_arg_name', 'invalid_form_data', 'restricted_action_read_only_channel'],
-  ...['restricted_action_thread_only_channel', 'restricted_action_non_threadable_channel'],
+  'channel_not_found',
+  'not_in_channel',
+  'is_archived',
+  'message_not_found',
+  'not_authed',
+  'invalid_auth',
+  'token_revoked',
+  'token_expired',
+  'account_inactive',
+  'no_permission',
+  'missing_scope',
+  'restricted_action',
+  'ekm_access_denied',
+  'team_access_not_granted',
+  'posting_to_general_channel_denied',
+  'as_user_not_supported',
+  'invalid_blocks',
+  'invalid_blocks_format',
+  'invalid_arguments',
+  'msg_too_long',
+  'too_many_attachments',
+  'no_text',
+  'invalid_arg_name',
+  'invalid_form_data',
+  'restricted_action_read_only_channel',
+  'restricted_action_thread_only_channel',
+  'restricted_action_non_threadable_channel',
 ];
 
 describe('slack', () => {
@@ -86,8 +88,16 @@ describe('slack', () => {
 
   it('hears by default of what people want to know, and of no second message that says the same (F6)', () => {
     expect([...room.channel.defaults].sort()).toEqual([
-      ...['agent_error', 'approval_requested', 'approval_stranded', 'session_started', 'task_cancelled'],
-      ...['task_completed', 'task_created', 'task_failed', 'task_stranded', 'task_timed_out'],
+      'agent_error',
+      'approval_requested',
+      'approval_stranded',
+      'session_started',
+      'task_cancelled',
+      'task_completed',
+      'task_created',
+      'task_failed',
+      'task_stranded',
+      'task_timed_out',
     ]);
     expect(room.channel.renders).toContain('pr_created');
   });
@@ -159,7 +169,9 @@ describe('slack', () => {
     expect(room.channel.wants(task, { channel: 'C2; rm -rf' })).toBe(false);
     expect(room.restarted({ notifyChannel: 'T1/C1' }).wants(task, {})).toBe(true);
     await room.channel.deliver({
-      ...{ event: anEventOf(task, 'task_completed'), type: 'task_completed', task },
+      event: anEventOf(task, 'task_completed'),
+      type: 'task_completed',
+      task,
       overrides: { channel: 'T1/C2' },
     });
     expect(room.server.visible('C2')).toHaveLength(1);
@@ -312,7 +324,8 @@ describe('slack', () => {
   ])('tries again after %s (L7)', async (_, fault, retryAfterSeconds) => {
     room.server.fault('chat.postMessage', fault);
     await expect(tell(room.channel, aSlackTask(room), 'task_created')).rejects.toMatchObject({
-      ...{ code: 'CHANNEL_UNAVAILABLE', retryAfterSeconds },
+      code: 'CHANNEL_UNAVAILABLE',
+      retryAfterSeconds,
     });
     expect(keys()).toContain('fanout.slack.retryable_api_error');
   });
@@ -370,7 +383,8 @@ describe('slack', () => {
   it('calls a missing token a missing setting, before any call (L8, F3)', async () => {
     const task = aSlackTask(room, { channel_metadata: { team_id: 'T9', channel_id: 'C1', user_id: 'U1' } });
     await expect(tell(room.channel, task, 'task_created')).rejects.toMatchObject({
-      ...{ code: 'CHANNEL_NOT_CONFIGURED', message: expect.stringContaining('FANOUT_SLACK_MISSING_TOKEN') },
+      code: 'CHANNEL_NOT_CONFIGURED',
+      message: expect.stringContaining('FANOUT_SLACK_MISSING_TOKEN'),
     });
     expect(room.server.calls).toEqual([]);
   });
@@ -384,7 +398,8 @@ describe('slack', () => {
     await tell(room.channel, task, 'task_created');
     expect(texts()).toHaveLength(1);
     expect(JSON.parse((await room.secrets.get('bgagent/slack/T1')) ?? '')).toEqual({
-      ...{ access_token: 'xoxe-new', refresh_token: 'refresh-2' },
+      access_token: 'xoxe-new',
+      refresh_token: 'refresh-2',
     });
     room.server.fault('chat.postMessage', ...Array(2).fill({ kind: 'error', code: 'token_expired' }));
     room.server.grants.set('refresh-2', { ok: true, access_token: 'xoxe-3', refresh_token: 'refresh-3' });

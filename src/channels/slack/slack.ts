@@ -92,7 +92,8 @@ export function createSlackChannel(options: SlackOptions): Channel {
     else
       log.warn(
         {
-          ...{ event: 'fanout.slack.retryable_api_error', ...fields },
+          event: 'fanout.slack.retryable_api_error',
+          ...fields,
           ...(retryAfterSeconds === undefined ? {} : { retry_after_seconds: retryAfterSeconds }),
         },
         'Slack did not take a message',

@@ -77,7 +77,10 @@ export function createWorkspaces({
       if (stored?.refresh_token === undefined) return undefined;
       const { clientId: client_id, clientSecret: client_secret } = await workspaces.appCredentials();
       const answer = await call('oauth.v2.access', {
-        ...{ client_id, client_secret, grant_type: 'refresh_token', refresh_token: stored.refresh_token },
+        client_id,
+        client_secret,
+        grant_type: 'refresh_token',
+        refresh_token: stored.refresh_token,
       });
       const fresh = rotatedSchema.parse(answer);
       await workspaces.save(teamId, fresh);

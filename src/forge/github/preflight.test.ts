@@ -54,8 +54,14 @@ describe.each(['app', 'token'] as const)('before a task begins, as %s (O1)', (as
     github.commit(repo, 'mend', files);
     github.rename(repo, 'octo/world');
     const draft = {
-      ...{ taskId: 'T1', branch: 'mend', base: 'main', title: 'Mend', body: '' },
-      ...{ draft: false, labels: ['bgagent'], reviewers: [] },
+      taskId: 'T1',
+      branch: 'mend',
+      base: 'main',
+      title: 'Mend',
+      body: '',
+      draft: false,
+      labels: ['bgagent'],
+      reviewers: [],
     };
     expect(await forge.collaboration?.openPullRequest('octo/hello', draft)).toMatchObject({ created: true });
     expect(await forge.collaboration?.openPullRequest('octo/hello', draft)).toMatchObject({ created: false });

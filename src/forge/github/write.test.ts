@@ -19,8 +19,14 @@ const REPO = 'octo/hello';
 const branch = 'bgagent/t1/mend';
 const files = { 'README.md': '# Hello there\n', 'more.txt': 'one\ntwo\n' };
 const draft = {
-  ...{ taskId: 'T1', branch, base: 'main', title: 'Mend', body: 'It said hallo.' },
-  ...{ draft: false, labels: [], reviewers: [] },
+  taskId: 'T1',
+  branch,
+  base: 'main',
+  title: 'Mend',
+  body: 'It said hallo.',
+  draft: false,
+  labels: [],
+  reviewers: [],
 };
 const prepare = (options = {}) => {
   const repo = github.addRepo(REPO, options);
@@ -248,8 +254,12 @@ describe('a review', () => {
   it('of somebody else with our marker does not pass for ours', async () => {
     const { number, pull, review } = await opened();
     pull.reviews.push({
-      ...{ id: 1, author: 'mallory', body: 'LGTM <!-- bgagent:task-id=T1 -->' },
-      ...{ createdAt: '2026-01-01T00:00:00Z', state: 'APPROVED', commitId: pull.headSha },
+      id: 1,
+      author: 'mallory',
+      body: 'LGTM <!-- bgagent:task-id=T1 -->',
+      createdAt: '2026-01-01T00:00:00Z',
+      state: 'APPROVED',
+      commitId: pull.headSha,
     });
     expect(await talk.postReview(REPO, number, review)).toMatchObject({ created: true });
   });

@@ -49,7 +49,9 @@ export function createAdmission(parts: StoreParts): Admission {
         full = await whyFull(before, occupancy, { perUser, system });
         if (full !== undefined) return null;
         const after = changed(before, {
-          ...{ patch, to: 'HYDRATING', at: new Date(now()).toISOString() },
+          patch,
+          to: 'HYDRATING',
+          at: new Date(now()).toISOString(),
           random: dynamo.random,
         });
         after.slotShard = shardWithRoom(occupancy, system);

@@ -72,9 +72,14 @@ describeOn(dynamoDbLocal, 'calls of the stores in DynamoDB', () => {
     calls.length = 0;
     await tasks.transition(id, { from: 'RUNNING', to: 'FAILED' }, endOf('FAILED'));
     await Promise.all([
-      ...[tasks.slots(), tasks.admissible({ perUser: 1, system: 1 }, 5), tasks.list({ limit: 5 })],
-      ...[tasks.listByStatus(['FAILED'], 5), leases.list(''), stores.repos.list({ limit: 5 })],
-      ...[stores.apiKeys.list({ limit: 5 }), stores.deliveries.list({ limit: 5 })],
+      tasks.slots(),
+      tasks.admissible({ perUser: 1, system: 1 }, 5),
+      tasks.list({ limit: 5 }),
+      tasks.listByStatus(['FAILED'], 5),
+      leases.list(''),
+      stores.repos.list({ limit: 5 }),
+      stores.apiKeys.list({ limit: 5 }),
+      stores.deliveries.list({ limit: 5 }),
     ]);
     await tasks.sweep('9', 5);
     for (const wrong of ['', 'x'.repeat(5_000)]) {

@@ -73,11 +73,19 @@ export function createDeliveryStore(parts: StoreParts): DeliveryStore {
       const all = [...open, ...fresh.map(({ event }) => event.event_id)].sort();
       const writes = fresh.map(({ event, type }): TransactWriteItem => {
         const delivery: Delivery = {
-          ...{ delivery_id: idOf(event.event_id, line), channel: line.channel, task_id: line.taskId },
-          ...{ event, type, state: 'pending', attempts: 0, failures: 0, note: null },
+          delivery_id: idOf(event.event_id, line),
+          channel: line.channel,
+          task_id: line.taskId,
+          event,
+          type,
+          state: 'pending',
+          attempts: 0,
+          failures: 0,
+          note: null,
           // The others wait behind the first.
           due_at_ms: all[0] === event.event_id ? at : null,
-          ...{ created_at_ms: at, updated_at_ms: at },
+          created_at_ms: at,
+          updated_at_ms: at,
         };
         const Item = toDeliveryItem({ delivery, owner: null }, parts);
         return {
@@ -172,7 +180,9 @@ export function createDeliveryStore(parts: StoreParts): DeliveryStore {
 
     async nextDue(channel) {
       const [first] = await dynamo.query({
-        ...{ table: 'state', index: 'due', partition: dueGroup(channel) },
+        table: 'state',
+        index: 'due',
+        partition: dueGroup(channel),
         limit: 1,
       });
       return first === undefined ? null : timeOfPlace(textOf(first, '_due') ?? '');
@@ -237,7 +247,9 @@ export function createDeliveryStore(parts: StoreParts): DeliveryStore {
   /** Of the channel, the longest due first. From an index: who claims one looks again. */
   async function dueIds(channel: string, limit: number): Promise<string[]> {
     const found = await dynamo.query({
-      ...{ table: 'state', index: 'due', partition: dueGroup(channel) },
+      table: 'state',
+      index: 'due',
+      partition: dueGroup(channel),
       limit,
     });
     return found.map((item) => idOfKey(textOf(item, 'pk') ?? ''));
@@ -248,8 +260,12 @@ export function createDeliveryStore(parts: StoreParts): DeliveryStore {
     const each = await Promise.all(
       shardsOf('deliveries').map((shard) =>
         dynamo.query({
-          ...{ table: 'state', index: 'by_state', partition: stateGroup(state, shard) },
-          ...{ range: { before }, descending: true, ...(limit !== undefined && { limit }) },
+          table: 'state',
+          index: 'by_state',
+          partition: stateGroup(state, shard),
+          range: { before },
+          descending: true,
+          ...(limit !== undefined && { limit }),
         }),
       ),
     );

@@ -29,7 +29,9 @@ describe('DynamoDB as the stores use it', () => {
       maxAttempts: 2,
     });
     dynamo = createDynamo({
-      ...{ client, tableNames: NAMES, random: () => 0.5 },
+      client,
+      tableNames: NAMES,
+      random: () => 0.5,
       async sleep(ms) {
         pauses.push(ms);
       },

@@ -87,7 +87,10 @@ export function createDynamoInstanceStore({
 
     async idle(fleet, pool) {
       const found = await dynamo.query({
-        ...{ table: 'state', index: 'by_pool', partition: poolOf(fleet, pool), range: { equal: 'idle' } },
+        table: 'state',
+        index: 'by_pool',
+        partition: poolOf(fleet, pool),
+        range: { equal: 'idle' },
       });
       const items = await dynamo.getMany(
         'state',
@@ -104,7 +107,8 @@ export function createDynamoInstanceStore({
       const ConditionExpression = expression.oneOf('phase', from.map(text));
       return succeeds(
         dynamo.update('state', keyOf('instance', instanceId), {
-          ...{ UpdateExpression, ConditionExpression },
+          UpdateExpression,
+          ConditionExpression,
           ...expression.parts(),
         }),
       );
@@ -140,7 +144,9 @@ export function createDynamoInstanceStore({
           { Put: { TableName, Item, ConditionExpression: 'attribute_not_exists(pk)' } },
           {
             Update: {
-              ...{ TableName, Key: keyOf('instance', instanceId), UpdateExpression },
+              TableName,
+              Key: keyOf('instance', instanceId),
+              UpdateExpression,
               ConditionExpression: idle,
               ...expression.parts(),
             },
@@ -164,7 +170,9 @@ export function createDynamoInstanceStore({
           freed(held, to, 1),
           {
             Update: {
-              ...{ TableName, Key: keyOf('session', sessionId), UpdateExpression: set },
+              TableName,
+              Key: keyOf('session', sessionId),
+              UpdateExpression: set,
               ConditionExpression: 'attribute_exists(pk)',
               ...expression.parts(),
             },
@@ -192,7 +200,8 @@ export function createDynamoInstanceStore({
       const UpdateExpression = setOf({ owner }, expression);
       try {
         const item = await dynamo.update('state', keyOf('session', sessionId), {
-          ...{ UpdateExpression, ConditionExpression: 'attribute_exists(pk)' },
+          UpdateExpression,
+          ConditionExpression: 'attribute_exists(pk)',
           ...expression.parts(),
         });
         return fromItem(fleetSessionSchema, item);
@@ -264,7 +273,8 @@ export function createDynamoInstanceStore({
     const ConditionExpression = `attribute_type(${expression.name(field)}, ${expression.value(text('NULL'))})`;
     return succeeds(
       dynamo.update('state', keyOf('session', sessionId), {
-        ...{ UpdateExpression, ConditionExpression },
+        UpdateExpression,
+        ConditionExpression,
         ...expression.parts(),
       }),
     );

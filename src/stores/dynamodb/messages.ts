@@ -23,8 +23,13 @@ export function createMessageStore(parts: StoreParts): MessageStore {
     attemptedAtMs: number,
   ): Promise<PostedMessage | undefined> {
     const message: PostedMessage = {
-      ...{ task_id: slot.taskId, channel: slot.channel, slot: slot.slot, event_id: eventId },
-      ...{ attempted_at_ms: attemptedAtMs, ref: null, deleted: false },
+      task_id: slot.taskId,
+      channel: slot.channel,
+      slot: slot.slot,
+      event_id: eventId,
+      attempted_at_ms: attemptedAtMs,
+      ref: null,
+      deleted: false,
     };
     const Item = {
       ...keyOf(slot),

@@ -111,7 +111,13 @@ export function withEvents(
   const newId = createIdSource(now, stored.lastEventId);
   const timestamp = new Date(now()).toISOString();
   const written = events.map(({ type, metadata, ...event }) => ({
-    ...{ event_id: newId(), task_id, event_type: type, timestamp, metadata, user_id, repo },
+    event_id: newId(),
+    task_id,
+    event_type: type,
+    timestamp,
+    metadata,
+    user_id,
+    repo,
     ...event,
   }));
   return {

@@ -28,7 +28,12 @@ export function createTaskRecords(parts: StoreParts): TaskRecords {
     async create(task, events, idempotency) {
       checkTerminalEvents(null, events);
       const stored: StoredTask = {
-        ...{ task, version: 1, lastEventId: '', reported: null, queueKey: null, slotShard: null },
+        task,
+        version: 1,
+        lastEventId: '',
+        reported: null,
+        queueKey: null,
+        slotShard: null,
         idempotencyKey: idempotency?.key ?? null,
       };
       const written = withEvents(stored, events, now);

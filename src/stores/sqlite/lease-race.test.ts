@@ -16,7 +16,12 @@ it('gives no lease to two of 32 claimers, who also die and oversleep', async () 
     const { leases } = createSqliteStores({ database, now: clock.now });
     const names = Array.from({ length: 8 }, (_, n) => `instance/i-${n}`);
     const race = await raceForLeases({
-      ...{ leases, clock, names, claimers: 32, rounds: 60, random: Math.random },
+      leases,
+      clock,
+      names,
+      claimers: 32,
+      rounds: 60,
+      random: Math.random,
     });
     expect(race).toMatchObject({ doubles: [], left: [] });
     expect(race.claims).toBeGreaterThan(100);
@@ -38,7 +43,12 @@ it('would see a store that gives a lease away twice', async () => {
     release: async () => true,
   };
   const race = await raceForLeases({
-    ...{ leases: generous, clock, names: ['i-0'], claimers: 4, rounds: 10, random: Math.random },
+    leases: generous,
+    clock,
+    names: ['i-0'],
+    claimers: 4,
+    rounds: 10,
+    random: Math.random,
   });
   expect(race.doubles).not.toEqual([]);
 });

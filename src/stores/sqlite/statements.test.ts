@@ -122,8 +122,15 @@ async function useEverything({
   await repos.list({ limit: 5 });
   const at = new Date().toISOString();
   await apiKeys.create({
-    ...{ key_id: 'k', user_id: 'u', name: 'n', secret_hash: '', scopes: ['admin'] },
-    ...{ created_at: at, expires_at: null, last_used_at: null, revoked_at: null },
+    key_id: 'k',
+    user_id: 'u',
+    name: 'n',
+    secret_hash: '',
+    scopes: ['admin'],
+    created_at: at,
+    expires_at: null,
+    last_used_at: null,
+    revoked_at: null,
   });
   await apiKeys.list({ limit: 5 });
   await apiKeys.list({ userId: 'u', limit: 5 });

@@ -70,7 +70,11 @@ export function createSsmSecrets({ client, path, keyId }: SsmSecretsOptions): Se
       await call('PutParameter', Name, () =>
         client.send(
           new PutParameterCommand({
-            ...{ Name, Value: value, Type: 'SecureString', Overwrite: true, Tier: 'Intelligent-Tiering' },
+            Name,
+            Value: value,
+            Type: 'SecureString',
+            Overwrite: true,
+            Tier: 'Intelligent-Tiering',
             ...(keyId !== undefined && { KeyId: keyId }),
           }),
         ),
@@ -92,7 +96,9 @@ export function createSsmSecrets({ client, path, keyId }: SsmSecretsOptions): Se
         const page = await call('GetParametersByPath', `${path}/*`, () =>
           client.send(
             new GetParametersByPathCommand({
-              ...{ Path: path, Recursive: true, WithDecryption: false },
+              Path: path,
+              Recursive: true,
+              WithDecryption: false,
               ...(token !== undefined && { NextToken: token }),
             }),
           ),

@@ -170,6 +170,17 @@ export async function runRace(options: RaceOptions): Promise<RaceResult> {
 }
 
 const READS = new Set([
-  ...['idle', 'get', 'list', 'session', 'sessions', 'wishes'],
-  ...['machines', 'machine', 'groups', 'online', 'executing', 'invocation', 'findCommand'],
+  'idle',
+  'get',
+  'list',
+  'session',
+  'sessions',
+  'wishes',
+  'machines',
+  'machine',
+  'groups',
+  'online',
+  'executing',
+  'invocation',
+  'findCommand',
 ]);

@@ -28,10 +28,15 @@ beforeAll(async () => {
   const secrets = new Map([['bgagent/slack/signing-secret', SECRET]]);
   const callSlack = createSlackCaller({ apiUrl: 'http://127.0.0.1:9/api/', timeoutMs: 100 });
   inbox = createSlackInbox({
-    ...{ callSlack, log, now, actions: createTaskActions(platform.deps) },
+    callSlack,
+    log,
+    now,
+    actions: createTaskActions(platform.deps),
     people: createPeople({ links: stores.accountLinks, apiKeys: stores.apiKeys, now }),
     workspaces: createWorkspaces({
-      ...{ clientId: null, now, call: (method, args) => callSlack(undefined, method, args) },
+      clientId: null,
+      now,
+      call: (method, args) => callSlack(undefined, method, args),
       secrets: {
         get: async (name) => secrets.get(name),
         put: async (name, value) => void secrets.set(name, value),
@@ -45,8 +50,12 @@ beforeAll(async () => {
     ['U2', 'bob'],
   ] as const)
     await stores.accountLinks.put({
-      ...{ provider: 'slack', external_id: `T1/${user}`, user_id: userId, key_id: null },
-      ...{ scopes: ['tasks:read', 'tasks:write', 'tasks:cancel'], created_at: '2030-01-01T00:00:00.000Z' },
+      provider: 'slack',
+      external_id: `T1/${user}`,
+      user_id: userId,
+      key_id: null,
+      scopes: ['tasks:read', 'tasks:write', 'tasks:cancel'],
+      created_at: '2030-01-01T00:00:00.000Z',
     });
 });
 afterAll(async () => {
@@ -67,7 +76,10 @@ describe('what people do in Slack', () => {
     await inbox.settled();
     expect(await tasksOf('ann')).toMatchObject([
       {
-        ...{ repo: REPO, task_description: 'Add a greeting', channel_source: 'slack', user_id: 'ann' },
+        repo: REPO,
+        task_description: 'Add a greeting',
+        channel_source: 'slack',
+        user_id: 'ann',
         channel_metadata: { team_id: 'T1', channel_id: 'C1', thread_ts: '1700000000.000100' },
       },
     ]);
@@ -96,7 +108,9 @@ describe('what people do in Slack', () => {
     await inbox.settled();
     expect(await tasksOf('bob')).toEqual([]);
     expect((await tasksOf('ann'))[0]).toMatchObject({
-      ...{ retry_of: value, channel_source: 'slack', channel_metadata: task?.channel_metadata },
+      retry_of: value,
+      channel_source: 'slack',
+      channel_metadata: task?.channel_metadata,
     });
   });
 
@@ -124,7 +138,9 @@ describe('what people do in Slack', () => {
       Array.from({ length: 1_000 }, async (_, n) => {
         // Three events, sent over and over; half of all requests are forged.
         const { body, headers } = aMention(n % 2 === 0 ? SECRET : 'guess', {
-          ...{ text: `${REPO} Storm`, ts: '1700000000.000200', eventId: `Ev-storm-${n % 3}` },
+          text: `${REPO} Storm`,
+          ts: '1700000000.000200',
+          eventId: `Ev-storm-${n % 3}`,
         });
         return (await post('events', { body, headers })).status;
       }),
@@ -187,7 +203,8 @@ describe('notifications', () => {
       body: { repo: REPO, task_description: 'x', notifications: { slack: { channel: 'T1/C1' } } },
     });
     expect([answer.status, answer.body.error.message]).toEqual([
-      ...[400, expect.stringContaining('no such field: channel; allowed: enabled, events')],
+      400,
+      expect.stringContaining('no such field: channel; allowed: enabled, events'),
     ]);
   });
 
@@ -221,7 +238,9 @@ describe('a code that links an account', () => {
     expect([status, body.data.code]).toEqual([201, expect.stringMatching(/^[A-Z2-9]{4}(-[A-Z2-9]{4}){2}$/)]);
     const hash = createHash('sha256').update(body.data.code).digest('hex');
     expect(await platform.deps.stores.accountLinks.takeCode('slack', hash)).toMatchObject({
-      ...{ user_id: 'carol', scopes: ['tasks:read'], key_id: key.split('_')[1] },
+      user_id: 'carol',
+      scopes: ['tasks:read'],
+      key_id: key.split('_')[1],
     });
   });
 
