@@ -35,7 +35,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   processes: [],
   aws: ['task'],
   sqlite: ['task', 'port'],
-  policy: ['task', 'port', 'config'],
+  policy: ['task', 'port', 'config', 'aws'],
   events: ['task', 'port', 'config', 'policy'],
   orchestrator: ['task', 'port', 'config', 'policy', 'events'],
   api: ['task', 'port', 'config', 'policy', 'events'],

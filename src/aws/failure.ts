@@ -75,16 +75,16 @@ const THROTTLED = [
 export function awsFailure(error: unknown, use: AwsUse): BgAgentError {
   if (error instanceof BgAgentError) return error;
   const code = codeOfFailure(error);
-  return new BgAgentError(code, `${sentence(code, use)} (${nameOf(error)}: ${messageOf(error)})`, {
+  return new BgAgentError(code, `${sentence(code, use)} (${awsErrorName(error)}: ${messageOf(error)})`, {
     cause: error,
   });
 }
 
 /** The name by which AWS calls the error; never empty. */
-export const nameOf = (error: unknown): string => (error instanceof Error && error.name) || 'Error';
+export const awsErrorName = (error: unknown): string => (error instanceof Error && error.name) || 'Error';
 
 function codeOfFailure(error: unknown): ErrorCode {
-  const name = nameOf(error);
+  const name = awsErrorName(error);
   if (CREDENTIALS.includes(name)) return 'AWS_CREDENTIALS_REFUSED';
   if (DENIED.includes(name)) return 'AWS_ACCESS_DENIED';
   if (MISSING.includes(name)) return 'AWS_RESOURCE_MISSING';

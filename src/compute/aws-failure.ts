@@ -23,9 +23,6 @@ export function awsFailure(error: unknown, { what, setting, permission }: AwsReq
   });
 }
 
-/** The name of a service's error, whatever client it came from. */
-export const awsErrorName = (error: unknown): string => (error instanceof Error ? error.name : 'unknown');
-
 /** Whether the service certainly did not do it: it answered, and said no. A lost answer proves nothing. */
 export function isRefusal(error: unknown): boolean {
   const cause = error instanceof BgAgentError ? error.cause : error;

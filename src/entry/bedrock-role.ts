@@ -1,4 +1,5 @@
 import type { STSClientConfig } from '@aws-sdk/client-sts';
+import { awsErrorName, awsFailure } from '../aws/failure.ts';
 import { BgAgentError, type ErrorCode, messageOf } from '../task/errors.ts';
 import { executionName, type Task } from '../task/task.ts';
 import { sessionPolicy } from './bedrock-policy.ts';
@@ -71,17 +72,15 @@ export async function takeRole(
 const agentFor = (proxy: BedrockRoleOptions['proxy']) =>
   proxy ? { httpsAgent: { proxyEnv: { ...proxy } } } : {};
 
-/** Its own keys are not taken, or have ended. */
-const BAD_KEYS =
-  /^(InvalidClientTokenId|SignatureDoesNotMatch|ExpiredToken(Exception)?|UnrecognizedClientException|IncompleteSignature|MissingAuthenticationToken)$/;
-/** It may go better the next time. */
-const PASSING =
-  /^(Throttling(Exception)?|RequestLimitExceeded|ServiceUnavailable|InternalFailure|IDPCommunicationError)$/;
-
 function toKnown(error: unknown, roleArn: string): BgAgentError {
   if (error instanceof BgAgentError) return error;
-  const name = error instanceof Error ? error.name : '';
+  const name = awsErrorName(error);
   const why = `${name}: ${messageOf(error)}`;
+  const { code: kind, retryable } = awsFailure(error, {
+    action: 'sts:AssumeRole',
+    resource: roleArn,
+    setting: 'bedrock_role_arn',
+  });
   const known = (code: ErrorCode, message: string): BgAgentError =>
     new BgAgentError(code, message, { cause: error, field: 'bedrock_role_arn' });
   if (name === 'CredentialsProviderError')
@@ -89,24 +88,20 @@ function toKnown(error: unknown, roleArn: string): BgAgentError {
       'MODEL_NOT_CONFIGURED',
       'bedrock_role_arn is set, but there are no AWS keys to take the role with: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY as secrets, or run the platform where AWS gives it a role',
     );
-  if (name === 'AccessDenied' || name === 'AccessDeniedException')
+  if (kind === 'AWS_ACCESS_DENIED')
     return known(
       'MODEL_ROLE_REFUSED',
       `AWS does not let the platform take the role ${roleArn} (bedrock_role_arn): it needs sts:AssumeRole on it, and the role’s trust policy must name it (${why})`,
     );
-  if (BAD_KEYS.test(name))
+  if (kind === 'AWS_CREDENTIALS_REFUSED')
     return known(
       'MODEL_ROLE_REFUSED',
       `AWS does not take the keys that the platform asks for ${roleArn} (bedrock_role_arn) with; check the secrets AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN (${why})`,
     );
-  if (isAnswer(error) && !PASSING.test(name))
+  if (!retryable)
     return known('MODEL_ROLE_REFUSED', `AWS did not give the role ${roleArn} (bedrock_role_arn): ${why}`);
   return known(
     'MODEL_ROLE_UNAVAILABLE',
     `AWS STS could not be asked for the role ${roleArn} (bedrock_role_arn): ${why}`,
   );
 }
-
-/** AWS has understood, and doesn't want to. */
-const isAnswer = (error: unknown): boolean =>
-  typeof error === 'object' && error !== null && '$fault' in error && error.$fault === 'client';

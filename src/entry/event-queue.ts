@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { Settings } from '../config/settings.ts';
 import { messageOf } from '../task/errors.ts';
+import { parseJson } from '../task/json.ts';
 import type { Log } from '../task/log.ts';
 import { createSessionEventHandler, type SessionEventActions } from './session-events.ts';
 
@@ -92,14 +93,4 @@ export function startEventQueue(options: EventQueueOptions): { close(): Promise<
       await running;
     },
   };
-}
-
-/** What is no JSON is no event, and means nothing. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Somebody else's message.
-    return undefined;
-  }
 }

@@ -3,15 +3,11 @@ import type { Delivery } from '../stores/delivery-store.ts';
 import type { Stores } from '../stores/stores.ts';
 import { messageOf } from '../task/errors.ts';
 import { type AttemptDeps, attempt } from './attempt.ts';
+import { type Loop, startLoop } from './loop.ts';
 import { createSignal } from './signal.ts';
 
 /** How often a worker looks without a hint, in milliseconds. */
 const SAFETY_POLL_MS = 30_000;
-const AFTER_ERROR_MS = 1_000;
-
-export interface ChannelWorker {
-  stop(): Promise<void>;
-}
 
 export interface WorkerDeps extends AttemptDeps {
   stores: Pick<Stores, 'tasks' | 'repos' | 'deliveries'>;
@@ -24,15 +20,13 @@ export interface WorkerDeps extends AttemptDeps {
 }
 
 /** Takes the channel's due deliveries, as many at once as it may, and settles each by itself. */
-export function startChannelWorker(deps: WorkerDeps, channel: Channel): ChannelWorker {
+export function startChannelWorker(deps: WorkerDeps, channel: Channel): Loop {
   const { stores, owner, leaseMs, log, now } = deps;
   const { deliveries } = stores;
   const signal = createSignal();
-  const unsubscribe = deliveries.subscribe(signal.raise);
   const underWay = new Set<Promise<void>>();
-  let stopped = false;
 
-  async function handle(delivery: Delivery): Promise<void> {
+  async function handle(delivery: Delivery, isStopped: () => boolean): Promise<void> {
     try {
       const result = await attempt(deps, channel, delivery);
       if (!(await deliveries.settle(delivery, result)))
@@ -42,7 +36,7 @@ export function startChannelWorker(deps: WorkerDeps, channel: Channel): ChannelW
         );
     } catch (error) {
       // The ledger can't be written: the claim runs out, and the delivery is found again.
-      if (!stopped)
+      if (!isStopped())
         log.error(
           {
             event: 'fanout.delivery.unsettled',
@@ -55,13 +49,13 @@ export function startChannelWorker(deps: WorkerDeps, channel: Channel): ChannelW
     }
   }
 
-  async function takeDue(): Promise<void> {
-    while (!stopped) {
+  async function takeDue(isStopped: () => boolean): Promise<void> {
+    while (!isStopped()) {
       const limit = channel.concurrency - underWay.size;
       const claimed =
         limit > 0 ? await deliveries.claim({ channel: channel.name, owner, leaseMs, limit }) : [];
       for (const delivery of claimed) {
-        const work = handle(delivery).finally(() => {
+        const work = handle(delivery, isStopped).finally(() => {
           underWay.delete(work);
           signal.raise();
         });
@@ -74,33 +68,24 @@ export function startChannelWorker(deps: WorkerDeps, channel: Channel): ChannelW
     }
   }
 
-  async function run(): Promise<void> {
-    while (!stopped) {
-      try {
-        await takeDue();
-      } catch (error) {
-        if (stopped) return;
-        log.error(
-          {
-            event: 'fanout.worker.failed',
-            error_id: 'FANOUT_WORKER_FAILED',
-            channel: channel.name,
-            error: messageOf(error),
-          },
-          'deliveries could not be claimed; trying again',
-        );
-        await signal.wait(AFTER_ERROR_MS);
-      }
-    }
-  }
-
-  const running = run();
+  const loop = startLoop({
+    signal,
+    subscribe: deliveries.subscribe,
+    work: takeDue,
+    failed: (error) =>
+      log.error(
+        {
+          event: 'fanout.worker.failed',
+          error_id: 'FANOUT_WORKER_FAILED',
+          channel: channel.name,
+          error: messageOf(error),
+        },
+        'deliveries could not be claimed; trying again',
+      ),
+  });
   return {
     async stop() {
-      stopped = true;
-      unsubscribe();
-      signal.raise();
-      await running;
+      await loop.stop();
       let timer: NodeJS.Timeout | undefined;
       const elapsed = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, deps.finishMs);

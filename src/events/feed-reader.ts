@@ -6,6 +6,7 @@ import type { TaskEvent } from '../task/events.ts';
 import type { Log } from '../task/log.ts';
 import type { RepoConfig } from '../task/repo.ts';
 import type { Task } from '../task/task.ts';
+import { type Loop, startLoop } from './loop.ts';
 import { effectiveType, type RoutingProblem, route } from './routing.ts';
 import { createSignal } from './signal.ts';
 
@@ -20,12 +21,6 @@ const UNWRITTEN = 2_000;
 const QUIET_MS = 200;
 /** How often the reader looks without a hint, in milliseconds. */
 const SAFETY_POLL_MS = 30_000;
-const AFTER_ERROR_MS = 1_000;
-
-export interface FeedReader {
-  /** Resolves when it has stopped. */
-  stop(): Promise<void>;
-}
 
 interface FeedOptions {
   stores: Pick<Stores, 'events' | 'tasks' | 'repos' | 'deliveries'>;
@@ -34,17 +29,15 @@ interface FeedOptions {
 }
 
 /** Reads every event once, in order, and writes what each channel is to say of it into the ledger. */
-export function startFeedReader({ stores, channels, log }: FeedOptions): FeedReader {
+export function startFeedReader({ stores, channels, log }: FeedOptions): Loop {
   const signal = createSignal();
-  const unsubscribe = stores.events.subscribeAll(signal.raise);
   const routable = new Set(channels.flatMap(({ renders }) => renders));
   const warn = createWarner(log);
-  let stopped = false;
 
-  async function readOn(): Promise<void> {
+  async function readOn(isStopped: () => boolean): Promise<void> {
     let cursor = await stores.deliveries.cursor(READER);
     let unwritten = 0;
-    while (!stopped) {
+    while (!isStopped()) {
       const events = await stores.events.feed(cursor, BATCH);
       const last = events.at(-1);
       if (!last) {
@@ -82,30 +75,16 @@ export function startFeedReader({ stores, channels, log }: FeedOptions): FeedRea
     return rows;
   }
 
-  async function run(): Promise<void> {
-    while (!stopped) {
-      try {
-        await readOn();
-      } catch (error) {
-        if (stopped) return;
-        log.error(
-          { event: 'fanout.feed.failed', error_id: 'FANOUT_FEED_FAILED', error: messageOf(error) },
-          'the feed of events could not be read; trying again',
-        );
-        await signal.wait(AFTER_ERROR_MS);
-      }
-    }
-  }
-
-  const running = run();
-  return {
-    async stop() {
-      stopped = true;
-      unsubscribe();
-      signal.raise();
-      await running;
-    },
-  };
+  return startLoop({
+    signal,
+    subscribe: stores.events.subscribeAll,
+    work: readOn,
+    failed: (error) =>
+      log.error(
+        { event: 'fanout.feed.failed', error_id: 'FANOUT_FEED_FAILED', error: messageOf(error) },
+        'the feed of events could not be read; trying again',
+      ),
+  });
 }
 
 function remembered<T>(

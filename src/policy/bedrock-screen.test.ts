@@ -60,9 +60,10 @@ describe('the guardrail', () => {
 
   it.each([
     ['AccessDeniedException', 403, /bedrock:ApplyGuardrail/],
-    ['ValidationException', 400, /guardrail_id and guardrail_version/],
-    ['ExpiredTokenException', 403, /renew the AWS credentials/],
-    ['SomethingNew', 400, /check that Amazon Bedrock can be reached/],
+    ['ResourceNotFoundException', 404, /guardrail_id and guardrail_version/],
+    ['ValidationException', 400, /refused bedrock:ApplyGuardrail on guardrail gr1/],
+    ['ExpiredTokenException', 403, /credentials for bedrock:ApplyGuardrail are missing, expired or wrong/],
+    ['SomethingNew', 400, /SomethingNew/],
   ])('fails closed with the remedy: %s', async (name, status, remedy) => {
     server.failNext(1, { status, name, message: 'no' });
     await expect(screenWith().check('Fix the typo.', source)).rejects.toMatchObject({
@@ -72,7 +73,9 @@ describe('the guardrail', () => {
   });
 
   it('that is not there is said with its name', async () => {
-    await expect(screenWith({ guardrailId: 'gone' }).check('x', source)).rejects.toThrow(/gone in eu-west-1/);
+    await expect(screenWith({ guardrailId: 'gone' }).check('x', source)).rejects.toThrow(
+      /no guardrail gone in eu-west-1/,
+    );
   });
 
   it('must have a number: the draft may change', () => {

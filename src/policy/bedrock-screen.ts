@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ApplyGuardrailCommandOutput, BedrockRuntimeClient } from '@aws-sdk/client-bedrock-runtime';
-import { BgAgentError, messageOf } from '../task/errors.ts';
+import { awsFailure } from '../aws/failure.ts';
+import { BgAgentError } from '../task/errors.ts';
 import { CONFIDENCES, type Confidence, type Screen, type Verdict } from './screen.ts';
 
 export interface BedrockScreenOptions {
@@ -136,23 +137,14 @@ async function connect({ region, endpoint }: BedrockScreenOptions): Promise<Sdk>
   return { runtime, ApplyGuardrailCommand };
 }
 
-const REMEDIES: Readonly<Record<string, string>> = {
-  AccessDeniedException: 'allow bedrock:ApplyGuardrail on the guardrail',
-  ResourceNotFoundException: 'check guardrail_id, guardrail_version and the region',
-  ValidationException: 'check guardrail_id and guardrail_version',
-  ThrottlingException: 'lower guardrail_units_per_s, or ask for a higher quota',
-  ServiceQuotaExceededException: 'lower guardrail_units_per_s, or ask for a higher quota',
-  ExpiredTokenException: 'renew the AWS credentials of the platform',
-  UnrecognizedClientException: 'check the AWS credentials of the platform',
-  CredentialsProviderError: 'give the platform AWS credentials',
-};
-
-function failure(cause: unknown, { guardrailId, region }: BedrockScreenOptions): BgAgentError {
-  const name = cause instanceof Error ? cause.name : 'unknown error';
-  const remedy = REMEDIES[name] ?? 'check that Amazon Bedrock can be reached';
-  return new BgAgentError(
-    'SERVICE_UNAVAILABLE',
-    `guardrail ${guardrailId} in ${region} did not answer (${name}: ${messageOf(cause)}); ${remedy}`,
-    { cause },
-  );
+function failure(error: unknown, { guardrailId, region }: BedrockScreenOptions): BgAgentError {
+  const known = awsFailure(error, {
+    action: 'bedrock:ApplyGuardrail',
+    resource: `guardrail ${guardrailId}`,
+    setting: 'guardrail_id and guardrail_version',
+    region,
+  });
+  const pace =
+    known.code === 'AWS_THROTTLED' ? '; lower guardrail_units_per_s, or ask for a higher quota' : '';
+  return new BgAgentError('SERVICE_UNAVAILABLE', `${known.message}${pace}`, { cause: error });
 }

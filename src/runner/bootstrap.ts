@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../task/errors.ts';
+import { parseJson } from '../task/json.ts';
 import { type Bootstrap, bootstrapSchema } from '../task/protocol.ts';
 
 export interface BootstrapOptions {
@@ -61,13 +62,4 @@ function understand(text: string, host: string): Bootstrap {
   if (parsed?.success) return parsed.data;
   const field = parsed?.error?.issues[0]?.path.join('.') ?? 'its size';
   throw new NotABootstrapError(`what lies at ${host} is no bootstrap: ${field || 'not an object'} is wrong`);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The schema refuses it.
-    return undefined;
-  }
 }

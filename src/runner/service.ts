@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
 import { messageOf } from '../task/errors.ts';
+import { parseJson } from '../task/json.ts';
 
 /**
  * The runner as Amazon Bedrock AgentCore wants it: a server with `/ping` and `/invocations`, one for each session. It runs one
@@ -162,15 +163,6 @@ async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The schema says what is expected instead.
-    return undefined;
-  }
 }
 
 function send(response: ServerResponse, [status, body]: Reply): void {

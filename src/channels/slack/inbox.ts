@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { BgAgentError } from '../../task/errors.ts';
+import { parseJson } from '../../task/json.ts';
 import type { Log } from '../../task/log.ts';
 import type { ChannelInbox, InboundAnswer, InboundRequest, TaskActions } from '../channel.ts';
 import { createSlackApi, type SlackCaller } from './api.ts';
@@ -204,12 +205,3 @@ export function createSlackInbox(options: SlackInboxOptions): ChannelInbox {
 
 /** An idempotency key: the same for the same request of Slack. */
 const keyOf = (id: string): string => `slack-${createHash('sha256').update(id).digest('hex').slice(0, 40)}`;
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The schema says what is expected instead.
-    return undefined;
-  }
-}

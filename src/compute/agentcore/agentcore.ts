@@ -1,9 +1,11 @@
 import type { BedrockAgentCoreClient } from '@aws-sdk/client-bedrock-agentcore';
 import { z } from 'zod';
+import { awsErrorName } from '../../aws/failure.ts';
 import { BgAgentError, messageOf } from '../../task/errors.ts';
+import { parseJson } from '../../task/json.ts';
 import type { Log } from '../../task/log.ts';
 import { executionName, type Session } from '../../task/task.ts';
-import { awsErrorName, awsFailure, isRefusal } from '../aws-failure.ts';
+import { awsFailure, isRefusal } from '../aws-failure.ts';
 import { type Handover, IMAGE_PLACE, type RunnerPlace } from '../handover.ts';
 import type { ComputeEvents, ComputeStrategy, SessionSpec, StartResult } from '../strategy.ts';
 
@@ -179,13 +181,4 @@ const runtimeSessionId = (id: string): string => `bgagent-${id}`;
 function taskOf(id: string): { task_id: string; attempt: number } {
   const at = id.lastIndexOf('-');
   return { task_id: id.slice(0, at), attempt: Number(id.slice(at + 1)) };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Whatever it is, it's not the runner's answer.
-    return undefined;
-  }
 }

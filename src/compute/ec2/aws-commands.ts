@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { awsErrorName } from '../../aws/failure.ts';
 import { BgAgentError } from '../../task/errors.ts';
-import { type AwsRequest, awsErrorName, awsFailure } from '../aws-failure.ts';
+import { type AwsRequest, awsFailure } from '../aws-failure.ts';
 import { type AwsClients, type AwsCloudOptions, ask } from './aws.ts';
 import type { Cloud, DocumentName, NewCommand } from './cloud.ts';
 

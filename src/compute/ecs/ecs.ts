@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ECSClient } from '@aws-sdk/client-ecs';
 import { z } from 'zod';
+import { awsErrorName } from '../../aws/failure.ts';
 import { BgAgentError, messageOf } from '../../task/errors.ts';
 import type { Log } from '../../task/log.ts';
 import { executionName, type Session } from '../../task/task.ts';
-import { awsErrorName, awsFailure, isRefusal } from '../aws-failure.ts';
+import { awsFailure, isRefusal } from '../aws-failure.ts';
 import { type Handover, IMAGE_PLACE, type RunnerPlace } from '../handover.ts';
 import type { ComputeEvents, ComputeStrategy, SessionSpec, SessionState, StartResult } from '../strategy.ts';
 import { createTaskReader } from './reader.ts';

@@ -1,7 +1,7 @@
 import type { Failure, RunTaskCommandInput } from '@aws-sdk/client-ecs';
+import { awsErrorName } from '../../aws/failure.ts';
 import { BgAgentError, messageOf } from '../../task/errors.ts';
 import { executionName } from '../../task/task.ts';
-import { awsErrorName } from '../aws-failure.ts';
 import { BOOTSTRAP_VARIABLE } from '../handover.ts';
 import type { SessionSpec } from '../strategy.ts';
 

@@ -1,5 +1,6 @@
 import { Octokit } from '@octokit/core';
 import { paginateRest } from '@octokit/plugin-paginate-rest';
+import { isRecord } from '../../task/json.ts';
 import type { Log } from '../../task/log.ts';
 import { failureOf } from './failures.ts';
 import type { Pace } from './pace.ts';
@@ -178,6 +179,3 @@ const headersOf = (headers: Record<string, unknown>): Headers =>
   Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name, value === undefined ? undefined : String(value)]),
   );
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null;

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { isRecord } from './json.ts';
+import { isRecord } from '../../task/json.ts';
 import type { Protocol } from './protocols/protocol.ts';
 import { Refusal } from './refusal.ts';
 

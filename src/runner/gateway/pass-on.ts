@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { isRecord } from '../../task/json.ts';
 import type { OpenAnswer } from './answer.ts';
-import { isRecord } from './json.ts';
 import type { Protocol } from './protocols/protocol.ts';
 
 /** Of the provider's headers the agent gets these. */

@@ -16,7 +16,7 @@ import {
   UpdateItemCommand,
   type UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb';
-import { awsFailure, nameOf } from '../../aws/failure.ts';
+import { awsErrorName, awsFailure } from '../../aws/failure.ts';
 import { BgAgentError } from '../../task/errors.ts';
 import { type Query, toQuery } from './query.ts';
 import { TABLES, type TableDefinition, type TableKey, type TableNames } from './tables.ts';
@@ -107,7 +107,7 @@ export function createDynamo({
         return await send();
       } catch (error) {
         if (error instanceof ConditionalCheckFailedException) throw new ConditionFailed(0, error.Item);
-        const passing = nameOf(error) === 'TransactionConflictException' || isPassing(error);
+        const passing = awsErrorName(error) === 'TransactionConflictException' || isPassing(error);
         if (!passing || tries === TRIES) throw await failure(error, action, table);
         await pause(tries);
       }

@@ -8,7 +8,7 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { awsFailure, httpStatusOf, nameOf } from '../../aws/failure.ts';
+import { awsErrorName, awsFailure, httpStatusOf } from '../../aws/failure.ts';
 import { BgAgentError } from '../../task/errors.ts';
 import { checkOffset, segmentsOf, segmentsOfPrefix } from '../blob-keys.ts';
 import type { BlobStore } from '../blob-store.ts';
@@ -216,7 +216,9 @@ export function createS3Blobs({
 class Lost extends Error {}
 
 const isLost = (error: unknown): boolean =>
-  error instanceof Lost || httpStatusOf(error) === 412 || nameOf(error) === 'ConditionalRequestConflict';
+  error instanceof Lost ||
+  httpStatusOf(error) === 412 ||
+  awsErrorName(error) === 'ConditionalRequestConflict';
 
 /** Beside the object that the value begins with; when that is replaced, its pieces are nobody's. */
 const piecesOf = (key: string, etag: string): string => `${key}~${etag.replaceAll('"', '')}/`;

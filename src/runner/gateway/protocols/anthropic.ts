@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isRecord } from '../json.ts';
+import { isRecord } from '../../../task/json.ts';
 import { atLeast, countOf, NO_TOKENS, type Tokens } from '../tokens.ts';
 import { outsideReference } from './outside.ts';
 import type { Meter, Protocol, StreamFailure } from './protocol.ts';

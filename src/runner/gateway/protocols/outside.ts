@@ -1,4 +1,4 @@
-import { isRecord } from '../json.ts';
+import { isRecord } from '../../../task/json.ts';
 
 /** Deeper than any honest request; a limit, since the agent may nest as it likes. */
 const MAX_DEPTH = 64;

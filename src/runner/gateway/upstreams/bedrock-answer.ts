@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { EventStreamCodec } from '@smithy/core/event-streams';
 import { fromUtf8, toUtf8 } from '@smithy/core/serde';
-import { isRecord } from '../json.ts';
+import { isRecord } from '../../../task/json.ts';
 import type { Operation, UpstreamAnswer } from './upstream.ts';
 
 /** More than AWS sends; a length beyond it means that this isn't an event stream. */
