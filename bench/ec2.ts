@@ -12,13 +12,14 @@ import { createTagAndVerify } from './peers/tag-and-verify.ts';
 export const benches: Bench[] = [
   { name: 'ec2_calls_per_dispatch', also: ['dispatch_ms'], run: measureDispatch },
   { name: 'ec2_calls_per_running_hour', run: measureHour },
-  { name: 'describe_calls_per_1000_sessions', run: measureThousand },
+  { name: 'ec2_describe_calls_per_1000_sessions', run: measureThousand },
 ];
 
 const DISPATCHES = 200;
 const WARM_UP = 20;
 const ANSWER_MS = 10;
 const POOL = 't4g.large/on-demand';
+const LOOK_PAUSE_MS = 300_000;
 const LOOKS_AN_HOUR = 12;
 const newId = createIdSource(Date.now);
 
@@ -127,48 +128,51 @@ async function measureDispatch(): Promise<Figure[]> {
   ];
 }
 
-async function measureHour(): Promise<Figure[]> {
-  let looks = 0;
+/** The fleet's looks at what runs, five minutes apart: each is taken when it's allowed. */
+function createLooks() {
+  let taken = 0;
   let allowed = 0;
-  const gate = { open: (): void => undefined };
-  const fleet = await openFleet(async (ms) => {
-    if (ms !== 300_000) return delay(ms, undefined, { ref: false });
-    if (looks === allowed)
-      await new Promise<void>((resolve) => {
-        gate.open = resolve;
-      });
-    looks += 1;
-  });
+  let open: (() => void) | undefined;
+  return {
+    taken: () => taken,
+    allow(count: number): void {
+      allowed = count;
+      open?.();
+    },
+    async wait(ms: number): Promise<void> {
+      if (ms !== LOOK_PAUSE_MS) return delay(ms, undefined, { ref: false });
+      if (taken === allowed)
+        await new Promise<void>((resolve) => {
+          open = resolve;
+        });
+      taken += 1;
+    },
+  };
+}
+
+async function measureHour(): Promise<Figure[]> {
+  const looks = createLooks();
+  const fleet = await openFleet(looks.wait);
   try {
     const answer = await fleet.compute.start(aSpec());
     if (answer.kind !== 'started') throw new Error(answer.reason);
     // What a dispatch does aside is its own.
     await delay(500);
     const before = total(fleet.simulator.calls);
-    allowed = LOOKS_AN_HOUR;
-    gate.open();
+    looks.allow(LOOKS_AN_HOUR);
     for (let at = 0; at < LOOKS_AN_HOUR; at += 1) await fleet.compute.describe(answer.session);
-    while (looks < LOOKS_AN_HOUR) await delay(20);
+    while (looks.taken() < LOOKS_AN_HOUR) await delay(20);
     await delay(500);
     return [counted('ec2_calls_per_running_hour', total(fleet.simulator.calls) - before, '', LOOKS_AN_HOUR)];
   } finally {
-    gate.open();
+    looks.allow(0);
     await fleet.close();
   }
 }
 
 async function measureThousand(): Promise<Figure[]> {
-  let looks = 0;
-  let allowed = 0;
-  const gate = { open: (): void => undefined };
-  const fleet = await openFleet(async (ms) => {
-    if (ms !== 300_000) return delay(ms, undefined, { ref: false });
-    if (looks === allowed)
-      await new Promise<void>((resolve) => {
-        gate.open = resolve;
-      });
-    looks += 1;
-  });
+  const looks = createLooks();
+  const fleet = await openFleet(looks.wait);
   try {
     const [instanceId = ''] = fleet.simulator.instances.keys();
     for (let at = 0; at < 1_000; at += 1) {
@@ -193,14 +197,13 @@ async function measureThousand(): Promise<Figure[]> {
     }
     const before = total(fleet.simulator.calls);
     // Two looks, five minutes each: the commands, and the machines.
-    allowed = 2;
-    gate.open();
-    while (looks < 2) await delay(20);
+    looks.allow(2);
+    while (looks.taken() < 2) await delay(20);
     await delay(2_000);
     const calls = total(fleet.simulator.calls) - before;
-    return [counted('describe_calls_per_1000_sessions', calls / 10, '1/min', 1_000)];
+    return [counted('ec2_describe_calls_per_1000_sessions', calls / 10, '1/min', 1_000)];
   } finally {
-    gate.open();
+    looks.allow(0);
     await fleet.close();
   }
 }

@@ -1,7 +1,7 @@
 import type { SESv2Client } from '@aws-sdk/client-sesv2';
 import type { Transporter } from 'nodemailer';
 import { messageOf } from '../../task/errors.ts';
-import { MailError, type MailTransport } from './transport.ts';
+import { MailError, type MailTransport, messageOptions } from './transport.ts';
 
 /** What no retry changes: the mail or an address is refused. A paused account or an unverified domain may be mended by someone. */
 const REFUSED: ReadonlySet<string> = new Set(['MessageRejected', 'BadRequestException', 'NotFoundException']);
@@ -39,19 +39,10 @@ export function createSesTransport({ region, endpoint, credentials }: SesOptions
   }
 
   return {
-    async send({ from, to, subject, text, html, messageId, references }) {
+    async send(envelope) {
       transporter ??= connect();
       try {
-        await (await transporter).sendMail({
-          from,
-          to: [...to],
-          subject,
-          text,
-          html,
-          messageId,
-          ...(references === null ? {} : { references, inReplyTo: references }),
-          headers: { 'Auto-Submitted': 'auto-generated' },
-        });
+        await (await transporter).sendMail(messageOptions(envelope));
       } catch (error) {
         throw mailError(error);
       }

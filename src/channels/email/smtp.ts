@@ -1,7 +1,7 @@
 import type { SentMessageInfo, Transporter } from 'nodemailer';
 import type { SecretStore } from '../../stores/secret-store.ts';
 import { BgAgentError, messageOf } from '../../task/errors.ts';
-import { MailError, type MailTransport } from './transport.ts';
+import { MailError, type MailTransport, messageOptions } from './transport.ts';
 
 /** Longest silence of the mail server, in milliseconds. */
 const TIMEOUT_MS = 10_000;
@@ -48,7 +48,7 @@ export function createSmtpTransport({
   }
 
   return {
-    async send({ from, to, subject, text, html, messageId, references }) {
+    async send(envelope) {
       transporter ??= connect();
       let ready: Transporter<SentMessageInfo>;
       try {
@@ -58,16 +58,7 @@ export function createSmtpTransport({
         throw error;
       }
       try {
-        await ready.sendMail({
-          from,
-          to: [...to],
-          subject,
-          text,
-          html,
-          messageId,
-          ...(references === null ? {} : { references, inReplyTo: references }),
-          headers: { 'Auto-Submitted': 'auto-generated' },
-        });
+        await ready.sendMail(messageOptions(envelope));
       } catch (error) {
         throw mailError(error);
       }

@@ -35,3 +35,15 @@ export class MailError extends Error {
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }
+
+/** The mail as nodemailer takes it, whatever carries it. */
+export const messageOptions = ({ from, to, subject, text, html, messageId, references }: Envelope) => ({
+  from,
+  to: [...to],
+  subject,
+  text,
+  html,
+  messageId,
+  ...(references === null ? {} : { references, inReplyTo: references }),
+  headers: { 'Auto-Submitted': 'auto-generated' },
+});

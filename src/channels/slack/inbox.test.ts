@@ -545,7 +545,7 @@ describe('what people type', () => {
     ['<@UBOT> octo/hello x', 'octo/hello x'],
     ['<@UBOT|bgagent>: octo/hello x', 'octo/hello x'],
     ['octo/hello see <https://example.com/a?b=1&amp;c=2>', 'octo/hello see https://example.com/a?b=1&c=2'],
-    ['octo/hello ask <@U2|ann> in <#C1|general>', 'octo/hello ask ann in general'],
+    ['octo/hello ask <@U2|mona> in <#C1|general>', 'octo/hello ask mona in general'],
     ['a &lt;b&gt; &amp;lt;', 'a <b> &lt;'],
   ])('%j means %j', (text, typed) => {
     expect(typedText(text)).toBe(typed);

@@ -46,7 +46,7 @@ beforeAll(async () => {
     }),
   });
   for (const [user, userId] of [
-    ['U1', 'ann'],
+    ['U1', 'octocat'],
     ['U2', 'bob'],
   ] as const)
     await stores.accountLinks.put({
@@ -74,24 +74,24 @@ describe('what people do in Slack', () => {
   it('makes tasks of theirs that know where they came from', async () => {
     expect((await mention('Ev-first')).status).toBe(200);
     await inbox.settled();
-    expect(await tasksOf('ann')).toMatchObject([
+    expect(await tasksOf('octocat')).toMatchObject([
       {
         repo: REPO,
         task_description: 'Add a greeting',
         channel_source: 'slack',
-        user_id: 'ann',
+        user_id: 'octocat',
         channel_metadata: { team_id: 'T1', channel_id: 'C1', thread_ts: '1700000000.000100' },
       },
     ]);
-    const key = await platform.key('ann');
-    const [task] = await tasksOf('ann');
+    const key = await platform.key('octocat');
+    const [task] = await tasksOf('octocat');
     const { body } = await request(platform, 'GET', `/v1/tasks/${task?.task_id}`, { key });
     expect(body.data).toMatchObject({ channel_source: 'slack' });
     expect(body.data).not.toHaveProperty('channel_metadata');
   });
 
   it('cancels and retries only what is theirs', async () => {
-    const [task] = await tasksOf('ann');
+    const [task] = await tasksOf('octocat');
     const value = task?.task_id ?? '';
     const press = (actionId: string, user: string) =>
       post('interactions', aPress(SECRET, { actionId, value, user, responseUrl: 'http://127.0.0.1:9/' }));
@@ -107,7 +107,7 @@ describe('what people do in Slack', () => {
     await press('bgagent_retry', 'U1');
     await inbox.settled();
     expect(await tasksOf('bob')).toEqual([]);
-    expect((await tasksOf('ann'))[0]).toMatchObject({
+    expect((await tasksOf('octocat'))[0]).toMatchObject({
       retry_of: value,
       channel_source: 'slack',
       channel_metadata: task?.channel_metadata,
@@ -115,7 +115,7 @@ describe('what people do in Slack', () => {
   });
 
   it('is screened and limited like a request of the API', async () => {
-    const before = (await tasksOf('ann')).length;
+    const before = (await tasksOf('octocat')).length;
     const answers = await Promise.all(
       [`submit ${REPO} ${'x'.repeat(10_001)}`, `submit octo/unknown x`, `submit ${REPO}`].map(
         async (text) => {
@@ -129,11 +129,11 @@ describe('what people do in Slack', () => {
       expect.stringContaining('not onboarded'),
       expect.stringContaining('task_description'),
     ]);
-    expect(await tasksOf('ann')).toHaveLength(before);
+    expect(await tasksOf('octocat')).toHaveLength(before);
   });
 
   it('answers a storm of a thousand requests, and does each thing once', { timeout: 120_000 }, async () => {
-    const before = (await tasksOf('ann')).length;
+    const before = (await tasksOf('octocat')).length;
     const statuses = await Promise.all(
       Array.from({ length: 1_000 }, async (_, n) => {
         // Three events, sent over and over; half of all requests are forged.
@@ -148,7 +148,7 @@ describe('what people do in Slack', () => {
     await inbox.settled();
     const count = (status: number): number => statuses.filter((one) => one === status).length;
     expect([count(200), count(401)]).toEqual([500, 500]);
-    expect((await tasksOf('ann')).length - before).toBe(3);
+    expect((await tasksOf('octocat')).length - before).toBe(3);
   });
 
   it.each([
