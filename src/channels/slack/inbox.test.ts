@@ -1,6 +1,6 @@
-import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createSlackRoom, type SlackRoom } from '../../../test/fixtures/slack.ts';
+import { commandBody, eventBody, pressBody, signatureOf } from '../../../test/fixtures/slack-requests.ts';
 import { aTask } from '../../../test/fixtures/task.ts';
 import { BgAgentError } from '../../task/errors.ts';
 import type { Task } from '../../task/task.ts';
@@ -8,7 +8,6 @@ import type { Actor, ChannelInbox, InboundAnswer, InboundTask, TaskActions } fro
 import { createSlackInbox } from './inbox.ts';
 import { createOauthState } from './oauth-state.ts';
 import { createPeople } from './people.ts';
-import { parseTask, typedText } from './requests.ts';
 
 const SECRET = 'signing-secret-value';
 const TASK_ID = '01ARZ3NDEKTSV4RRFFQ69G5FAV';
@@ -85,56 +84,18 @@ function receive(
     headers = {},
   }: { secret?: string; ageS?: number; headers?: Record<string, string> } = {},
 ): Promise<InboundAnswer> {
-  const timestamp = String(Math.floor(Date.now() / 1_000) - ageS);
-  const signature = `v0=${createHmac('sha256', secret).update(`v0:${timestamp}:${body}`).digest('hex')}`;
-  const all: Record<string, string> = {
-    'x-slack-request-timestamp': timestamp,
-    'x-slack-signature': signature,
-    ...headers,
-  };
+  const all: Record<string, string> = { ...signatureOf(secret, body, Date.now() - ageS * 1_000), ...headers };
   return inbox.receive(kind, { method: 'POST', query: {}, body, header: (name) => all[name.toLowerCase()] });
 }
 
 let events = 0;
-const anEvent = (event: Record<string, unknown>, id = `Ev${++events}`): string =>
-  JSON.stringify({
-    token: 'x',
-    team_id: 'T1',
-    api_app_id: 'A1',
-    type: 'event_callback',
-    event_id: id,
-    event_time: 1,
-    event: { user: 'U1', channel: 'C1', ts: '1700000000.000100', event_ts: '1700000000.000100', ...event },
-  });
+const anEvent = (event: Record<string, unknown>, id = `Ev${++events}`): string => eventBody(event, id);
 const mention = (text: string, more: Record<string, unknown> = {}): string =>
   anEvent({ type: 'app_mention', text: `<@UBOT> ${text}`, ...more });
 const command = (text: string, more: Record<string, string> = {}): string =>
-  new URLSearchParams({
-    token: 'x',
-    team_id: 'T1',
-    team_domain: 'octo',
-    channel_id: 'C1',
-    channel_name: 'general',
-    user_id: 'U1',
-    user_name: 'octo',
-    command: '/bgagent',
-    text,
-    api_app_id: 'A1',
-    trigger_id: `t-${++events}`,
-    response_url: room.server.responseUrl,
-    ...more,
-  }).toString();
-const press = (action_id: string, value: string, user = 'U1'): string =>
-  new URLSearchParams({
-    payload: JSON.stringify({
-      type: 'block_actions',
-      team: { id: 'T1', domain: 'octo' },
-      user: { id: user, team_id: 'T1' },
-      container: { type: 'message', message_ts: '1.2', channel_id: 'C1' },
-      response_url: room.server.responseUrl,
-      actions: [{ type: 'button', action_id, block_id: 'b', value, action_ts: `1700000000.${++events}` }],
-    }),
-  }).toString();
+  commandBody(text, room.server.responseUrl, more);
+const press = (actionId: string, value: string, user = 'U1'): string =>
+  pressBody({ actionId, value, user, responseUrl: room.server.responseUrl });
 const textOf = (answer: InboundAnswer): string => JSON.parse(answer.body).text;
 
 describe('requests of Slack (L10)', () => {
@@ -519,35 +480,5 @@ describe('an installation', () => {
   it('stays when only people’s tokens are revoked', async () => {
     await receive('events', anEvent({ type: 'tokens_revoked', tokens: { oauth: ['U1'], bot: [] } }));
     expect(await room.secrets.get('bgagent/slack/T1')).toBeDefined();
-  });
-});
-
-describe('what people type', () => {
-  it.each([
-    ['octo/hello#12 fix it', { repo: 'octo/hello', issueNumber: 12, description: 'fix it' }],
-    [
-      'octo/hello\nline one\nline two',
-      { repo: 'octo/hello', issueNumber: null, description: 'line one\nline two' },
-    ],
-    ['octo/hello#3', { repo: 'octo/hello', issueNumber: 3, description: null }],
-    [
-      'https://example.com/octo/hello.git x',
-      { repo: 'https://example.com/octo/hello.git', issueNumber: null, description: 'x' },
-    ],
-    ['octo/hello#0 x', { repo: 'octo/hello#0', issueNumber: null, description: 'x' }],
-    ['hello x', undefined],
-    ['', undefined],
-  ])('%j asks for %j', (text, task) => {
-    expect(parseTask(text)).toEqual(task);
-  });
-
-  it.each([
-    ['<@UBOT> octo/hello x', 'octo/hello x'],
-    ['<@UBOT|bgagent>: octo/hello x', 'octo/hello x'],
-    ['octo/hello see <https://example.com/a?b=1&amp;c=2>', 'octo/hello see https://example.com/a?b=1&c=2'],
-    ['octo/hello ask <@U2|mona> in <#C1|general>', 'octo/hello ask mona in general'],
-    ['a &lt;b&gt; &amp;lt;', 'a <b> &lt;'],
-  ])('%j means %j', (text, typed) => {
-    expect(typedText(text)).toBe(typed);
   });
 });
