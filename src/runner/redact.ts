@@ -90,14 +90,14 @@ const KEY_END = /-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/;
 const HOLD_BACK = 1_024;
 /** A line longer than this is cut: it is no line of text. */
 const LONGEST_LINE = 16_384;
-/** Shorter values would hide half of the text. */
-const SHORTEST_VALUE = 4;
+/** A value with fewer characters (the `test` of a server that takes any key) is no secret: to hide it would spoil ordinary text. */
+export const SHORTEST_SECRET = 8;
 const SHORTEST_ENCODED = 8;
 
 /** `values` are hidden wherever they show up, also encoded for a URL, for JSON, in base64 and in hexadecimal digits. */
 export function createRedactor(values: readonly string[]): Redactor {
   const secrets = [
-    ...new Set(values.filter((value) => value.length >= SHORTEST_VALUE).flatMap((value) => formsOf(value))),
+    ...new Set(values.filter((value) => value.length >= SHORTEST_SECRET).flatMap((value) => formsOf(value))),
   ].sort((a, b) => b.length - a.length);
   const holdBack = Math.max(HOLD_BACK, ...secrets.map((secret) => secret.length));
   const text = (input: string): string => {

@@ -1,4 +1,4 @@
-import { formsOf } from './redact.ts';
+import { formsOf, SHORTEST_SECRET } from './redact.ts';
 
 /** Hides known values, and nothing else: for text whose well-known formats are hidden already. */
 export interface ValueMask {
@@ -7,8 +7,6 @@ export interface ValueMask {
   sameLength(text: string): string;
 }
 
-/** Shorter values, or beginnings of values, are too much like other text. */
-const SHORTEST = 8;
 const MASK = '[redacted]';
 
 /**
@@ -17,7 +15,7 @@ const MASK = '[redacted]';
  */
 export function createValueMask(values: Iterable<string>): ValueMask {
   const hidden = [...new Set([...values].flatMap(partsOf))]
-    .filter((value) => value.length >= SHORTEST)
+    .filter((value) => value.length >= SHORTEST_SECRET)
     .flatMap(formsOf);
   const forms = [...new Set(hidden)].sort((a, b) => b.length - a.length);
   const masked =
@@ -48,7 +46,7 @@ function partsOf(value: string): string[] {
 function beginningAtEnd(text: string, forms: readonly string[]): string {
   let start = text.length;
   for (const form of forms) {
-    const head = form.slice(0, SHORTEST);
+    const head = form.slice(0, SHORTEST_SECRET);
     const from = Math.max(0, text.length - form.length + 1);
     for (let at = text.indexOf(head, from); at !== -1 && at < start; at = text.indexOf(head, at + 1))
       if (form.startsWith(text.slice(at))) start = at;

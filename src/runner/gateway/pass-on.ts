@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { isRecord } from '../../task/json.ts';
+import { SHORTEST_SECRET } from '../redact.ts';
 import type { OpenAnswer } from './answer.ts';
 import type { Protocol } from './protocols/protocol.ts';
 
@@ -14,7 +15,7 @@ export type Scrub = (bytes: Buffer) => Buffer;
 export const createScrub =
   (secrets: () => readonly string[]): Scrub =>
   (bytes) => {
-    const found = secrets().filter((secret) => secret !== '' && bytes.includes(secret));
+    const found = secrets().filter((secret) => secret.length >= SHORTEST_SECRET && bytes.includes(secret));
     if (found.length === 0) return bytes;
     return Buffer.from(
       found.reduce((text, secret) => text.replaceAll(secret, '[redacted]'), bytes.toString('utf8')),

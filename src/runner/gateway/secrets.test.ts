@@ -47,6 +47,16 @@ describe('the platform’s credentials (N2)', () => {
     expect(world.provider.requests[0]?.headers['x-api-key']).toBe(PLATFORM_KEY);
   });
 
+  it('that is no secret, but what a server takes that takes any key, spoils no answer', async () => {
+    world = await createGatewayWorld({ apiKey: 'x' });
+    world.provider.script({ text: 'next: fix the text' });
+    const answer = await world.post('/v1/messages', message({ stream: true }));
+    const seen = await answer.text();
+    expect(seen).toContain('"text":"next: fix"');
+    expect(seen).not.toContain('redacted');
+    expect(world.provider.requests[0]?.headers['x-api-key']).toBe('x');
+  });
+
   it.each(['secretAccessKey', 'sessionToken'] as const)('of AWS neither: %s', async (name) => {
     const secret = AWS[name] ?? '';
     world = await createGatewayWorld({
