@@ -1,7 +1,11 @@
 import { z } from 'zod';
 import { BgAgentError } from '../task/errors.ts';
-import { modelPriceSchema } from '../task/protocol.ts';
+import { agentSettings } from './agent-settings.ts';
 import { awsSettings } from './aws-settings.ts';
+import { channelSettings } from './channel-settings.ts';
+import { githubSettings } from './github-settings.ts';
+import { screenSettings } from './screen-settings.ts';
+import { signInSettings } from './sign-in-settings.ts';
 
 /** Every setting of a deployment, its unit and its default, each defined once. */
 export const settingsSchema = z.strictObject({
@@ -11,45 +15,7 @@ export const settingsSchema = z.strictObject({
     .array(z.string())
     .default([])
     .describe('Names under which the API may be reached, besides localhost and addresses.'),
-  slack_client_id: z
-    .string()
-    .nullable()
-    .default(null)
-    .describe('Client id of the Slack app; `bgagent slack setup` says where it is found.'),
-  slack_notify_channel: z
-    .string()
-    .regex(/^[TE][A-Z0-9]{1,30}\/[CGDU][A-Z0-9]{1,30}$/, 'must be `<team id>/<channel id>`')
-    .nullable()
-    .default(null)
-    .describe('Slack channel that hears of tasks from elsewhere, as `T…/C…`; a repository may name another.'),
-  slack_api_url: z
-    .url()
-    .default('https://slack.com/api/')
-    .describe('Base of Slack’s Web API, with its last slash.'),
-  smtp_url: z
-    .url({ protocol: /^smtps?$/ })
-    .nullable()
-    .default(null)
-    .describe(
-      'Mail server, such as `smtps://mail.example.com:465`; user and password are the secrets SMTP_USER and SMTP_PASSWORD.',
-    ),
-  ses_region: z
-    .string()
-    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be an AWS region, like eu-west-1')
-    .nullable()
-    .default(null)
-    .describe('AWS region whose SES sends the mail, in place of a mail server.'),
-  email_from: z.email().nullable().default(null).describe('Sender of mail.'),
-  email_to: z
-    .array(z.email())
-    .default([])
-    .describe('Who gets mail about every task; a repository may name others (`notifications.email.to`).'),
-  delivery_attempts: z
-    .number()
-    .int()
-    .min(1)
-    .default(10)
-    .describe('Failed attempts after which a message to a channel is given up; being told to wait is none.'),
+  ...channelSettings,
   submit_rate_per_min: z
     .number()
     .int()
@@ -66,131 +32,13 @@ export const settingsSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe('Whether /metrics is served to everyone; else it takes the key of an admin.'),
-  oidc_issuer: z
-    .url()
-    .nullable()
-    .default(null)
-    .describe(
-      'OIDC provider (Cognito: the user pool) whose tokens the API takes besides API keys; null = none.',
-    ),
-  oidc_audience: z
-    .array(z.string())
-    .default([])
-    .describe(
-      'Programs whose tokens are taken: one of these must be the `aud` of a token, or its `client_id` when it has no `aud`.',
-    ),
-  oidc_user_claim: z
-    .string()
-    .default('sub')
-    .describe(
-      'Claim of a token that is the user id. Choose one that people can’t set themselves; `email` must be verified.',
-    ),
-  oidc_groups_claim: z
-    .string()
-    .default('groups')
-    .describe('Claim of a token that lists groups; Cognito: `cognito:groups`.'),
-  oidc_admin_group: z
-    .string()
-    .nullable()
-    .default(null)
-    .describe('Group whose members are admins; null = nobody is by a token.'),
-  oidc_clock_tolerance_s: z
-    .number()
-    .min(0)
-    .max(600)
-    .default(60)
-    .describe('How far the clock of the OIDC provider may be off.'),
+  ...signInSettings,
   log_level: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
     .describe('Least severe line that the log keeps.'),
-  default_agent: z
-    .string()
-    .default('command')
-    .describe('Agent of a task when neither task nor repository names one.'),
-  default_agent_command: z
-    .string()
-    .nullable()
-    .default(null)
-    .describe('Command line of the `command` agent when the repository has none.'),
-  claude_provider: z
-    .enum(['anthropic', 'bedrock'])
-    .default('anthropic')
-    .describe('Who serves the models of the `claude` agent.'),
-  claude_model: z
-    .string()
-    .default('claude-sonnet-5-5')
-    .describe('Model of the `claude` agent when neither task nor repository names one.'),
-  claude_small_model: z
-    .string()
-    .default('claude-haiku-5-5')
-    .describe('Model for the side jobs of the `claude` agent.'),
-  codex_model: z
-    .string()
-    .default('gpt-6-sol')
-    .describe('Model of the `codex` agent when neither task nor repository names one.'),
-  anthropic_base_url: z
-    .url()
-    .nullable()
-    .default(null)
-    .describe('Another server that speaks the Anthropic API; ANTHROPIC_BASE_URL sets it, too.'),
-  openai_base_url: z
-    .url()
-    .nullable()
-    .default(null)
-    .describe('Another server that speaks the OpenAI API; OPENAI_BASE_URL sets it, too.'),
-  bedrock_region: z.string().default('us-east-1').describe('AWS region of the models on Bedrock.'),
-  bedrock_role_arn: z
-    .string()
-    .regex(
-      /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/,
-      'must be like arn:aws:iam::123456789012:role/name',
-    )
-    .nullable()
-    .default(null)
-    .describe(
-      'Role of AWS that is taken on for each task, for an hour and its models only; null = runners get the platform’s own keys for Bedrock.',
-    ),
-  model_prices: z
-    .record(z.string(), modelPriceSchema)
-    .default({})
-    .describe(
-      'US dollars for a million tokens, by model: `{input, output, cache_read, cache_write, cache_write_1h, long}`; an entry stands for the built-in one as a whole.',
-    ),
-  github_api_url: z
-    .url()
-    .default('https://api.github.com')
-    .describe(
-      'The API of GitHub; on a company’s own server `https://<host>/api/v3`. Pages and repositories follow from it.',
-    ),
-  github_app_id: z
-    .number()
-    .int()
-    .min(1)
-    .nullable()
-    .default(null)
-    .describe('Id of the GitHub App to work as; null = with a token. `bgagent github setup` writes it.'),
-  github_private_key_secret: z
-    .string()
-    .default('GITHUB_APP_PRIVATE_KEY')
-    .describe('Name of the secret that holds the private key of the GitHub App.'),
-  github_token_secret: z
-    .string()
-    .default('GITHUB_TOKEN')
-    .describe(
-      'Name of the secret that holds the token for repositories on GitHub that have none of their own.',
-    ),
-  github_mention: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,38}$/, 'must be a name as GitHub has them, without @')
-    .default('bgagent')
-    .describe('Name that people write after `@` in issues and pull requests to ask for a task.'),
-  github_workflow_files: z
-    .boolean()
-    .default(false)
-    .describe(
-      'Whether tasks may change files in `.github/workflows`; the App needs the permission Workflows.',
-    ),
+  ...agentSettings,
+  ...githubSettings,
   sandbox: z
     .enum(['required', 'preferred', 'off'])
     .default('required')
@@ -207,26 +55,7 @@ export const settingsSchema = z.strictObject({
     .describe(
       'Folders that no agent may read, besides homes, temporary folders, keys and the platform’s own data.',
     ),
-  screen: z
-    .enum(['rules', 'bedrock'])
-    .default('rules')
-    .describe('What looks for prompt attacks: rules, offline, or a guardrail of Amazon Bedrock as well.'),
-  guardrail_id: z
-    .string()
-    .nullable()
-    .default(null)
-    .describe('Id or ARN of the guardrail, in `bedrock_region`; its prompt-attack filter is to be MEDIUM.'),
-  guardrail_version: z
-    .string()
-    .regex(/^[1-9]\d*$/, 'must be a numbered version')
-    .nullable()
-    .default(null)
-    .describe('Numbered version of the guardrail.'),
-  guardrail_units_per_s: z
-    .number()
-    .min(1)
-    .default(25)
-    .describe('Text units (1,000 characters) that the account may have judged a second.'),
+  ...screenSettings,
   local_capacity: z
     .number()
     .int()
