@@ -128,8 +128,9 @@ describe('the demo', () => {
     expectNothingLeft();
   });
 
-  it.skipIf(claudeMissing())(
-    'lets Claude work at a server that speaks the Anthropic API (R3, N2)',
+  const noClaude = claudeMissing();
+  it.skipIf(noClaude)(
+    `lets Claude work at a server that speaks the Anthropic API (R3, N2)${noClaude ? ` (skipped: ${noClaude})` : ''}`,
     async () => {
       const server = await createModelServer();
       server.script({

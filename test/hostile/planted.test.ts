@@ -194,11 +194,14 @@ describe.skipIf(missing)(`planted secrets${missing ? ` (skipped: ${missing})` : 
     for (const log of logs.slice(0, 3)) expect(log).toContain('known: [redacted]');
   });
 
-  it.skipIf(noClaude)('are in nothing that Claude sends to its model', () => {
-    const sent = model.requests.map(({ text }) => text).join('\n');
-    expect(sent).toContain('looked');
-    expect(foundIn(sent)).toEqual([]);
-  });
+  it.skipIf(noClaude)(
+    `are in nothing that Claude sends to its model${noClaude ? ` (skipped: ${noClaude})` : ''}`,
+    () => {
+      const sent = model.requests.map(({ text }) => text).join('\n');
+      expect(sent).toContain('looked');
+      expect(foundIn(sent)).toEqual([]);
+    },
+  );
 
   it('are in no answer of the API', () => expect(foundIn(answers.join('\n'))).toEqual([]));
 

@@ -13,6 +13,8 @@ import {
 } from '../fixtures/runner.ts';
 
 const missing = await sandboxMissing();
+if (missing !== undefined)
+  process.stdout.write(`skipped: looking everywhere for a credential, in the sandbox: ${missing}\n`);
 const PASSWORD = `forge-token-${'x1'.repeat(12)}`;
 const FORMS = [PASSWORD, Buffer.from(`octo:${PASSWORD}`).toString('base64')];
 
